@@ -1,0 +1,76 @@
+// Small conveniences on ordinary pages. Every page works without them.
+// Load it in <head> without "defer": the first line must run before the page
+// is drawn, so that the menu does not open and fold again.
+
+document.documentElement.classList.add("mo-js");
+
+/** The menu of narrow screens. */
+function menuButton(): HTMLButtonElement | null {
+  return document.querySelector("button.usa-menu-btn[aria-controls]");
+}
+
+document.addEventListener("click", (event) => {
+  const button = (event.target as Element).closest("button.usa-menu-btn");
+  if (button) {
+    const open = button.getAttribute("aria-expanded") === "true";
+    button.setAttribute("aria-expanded", String(!open));
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  const button = menuButton();
+  if (event.key === "Escape" && button?.getAttribute("aria-expanded") === "true") {
+    button.setAttribute("aria-expanded", "false");
+    button.focus();
+  }
+});
+
+/** After this long a form may be sent again: the answer may have been a download. */
+const RELEASE_MS = 10_000;
+/** A wait longer than this says what it is doing. */
+const EXPLAIN_MS = 2_000;
+
+const undo = new Map<HTMLFormElement, () => void>();
+
+/** Marks a form as sent, and says so if the answer takes long. */
+function hold(form: HTMLFormElement, button: HTMLElement | null): void {
+  form.setAttribute("aria-busy", "true");
+  button?.setAttribute("aria-disabled", "true");
+  const status = document.createElement("p");
+  status.className = "mo-waiting";
+  status.setAttribute("role", "status");
+  form.append(status);
+  const explain = window.setTimeout(() => {
+    status.textContent = form.dataset["waiting"] ?? "";
+  }, EXPLAIN_MS);
+  const release = window.setTimeout(() => undo.get(form)?.(), RELEASE_MS);
+  undo.set(form, () => {
+    window.clearTimeout(explain);
+    window.clearTimeout(release);
+    form.removeAttribute("aria-busy");
+    button?.removeAttribute("aria-disabled");
+    status.remove();
+    undo.delete(form);
+  });
+}
+
+// A second press of a button that changes something must not send it twice.
+document.addEventListener("submit", (event) => {
+  const form = event.target as HTMLFormElement;
+  const method = event.submitter?.getAttribute("formmethod") ?? form.method;
+  if (event.defaultPrevented || method.toLowerCase() !== "post") {
+    return;
+  }
+  if (undo.has(form)) {
+    event.preventDefault();
+    return;
+  }
+  hold(form, event.submitter);
+});
+
+// A page that comes back by the Back button is as it was left: held.
+window.addEventListener("pageshow", () => {
+  for (const release of [...undo.values()]) {
+    release();
+  }
+});
