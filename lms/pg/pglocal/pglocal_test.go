@@ -180,6 +180,9 @@ func TestAStalePidFileThatNamesALiveProcessDoesNotStopAStart(t *testing.T) {
 	require.True(t, found)
 	stale := strconv.Itoa(bystander.server.Pid()) + "\n" + rest
 	require.NoError(t, os.WriteFile(pid, []byte(stale), 0o600))
+	runner, err := serverUser(dir)
+	require.NoError(t, err)
+	require.NoError(t, runner.own(pid))
 
 	again := serve(t, Options{Dir: dir})
 	require.Equal(t, "1", query(t, again.URL("postgres"), `SELECT '1'`))
