@@ -1,0 +1,203 @@
+package lms
+
+import (
+	"slices"
+	"time"
+)
+
+// Identities. Each is the primary key of its owner's table.
+type (
+	PersonID     int64
+	CourseID     int64
+	VersionID    int64
+	ApprovalID   int64
+	EnrollmentID int64
+	AttemptID    int64
+	CreditID     int64
+	PolicyID     int64
+)
+
+// MOPDID is the number by which the registry knows a person: six digits, from
+// 100000 on, never reused.
+type MOPDID int
+
+// Person is somebody the registry knows.
+type Person struct {
+	ID     PersonID
+	MOPDID MOPDID
+	Name   string // as the training report prints it
+	Email  string
+	Lang   string // "en" or "es"
+	Roles  []Role
+}
+
+// Course is what a caregiver finds in the catalog: an identity that lasts through
+// revised versions and translations.
+type Course struct {
+	ID        CourseID
+	Code      string
+	Title     string
+	Summary   string
+	Sponsor   string
+	Topics    []string
+	Series    string
+	Fee       Money
+	SafeSleep bool       // counts toward the three-year safe sleep requirement (rules §6)
+	Hours     Hours      // as approved; 0 while there is no approval
+	Approval  ApprovalID // the approval in force on the day asked about; 0 if none
+	Version   VersionID  // the published version; 0 if none
+}
+
+// OpenForRegistration tells whether the course has a published version and an
+// approval of its hours.
+func (c Course) OpenForRegistration() bool { return c.Version != 0 && c.Approval != 0 }
+
+// Content is what the player needs to know of a course version.
+type Content struct {
+	Version      VersionID
+	Course       CourseID
+	Title        string
+	Standard     Standard
+	Launch       string // path of the SCO's launch file within the package, with its query
+	Activity     string // identifier of the SCO's item in the manifest
+	LaunchData   string // adlcp:datafromlms
+	MasteryScore string // adlcp:masteryscore, "" if none
+	MaxTime      string // adlcp:maxtimeallowed, "" if none
+	TimeLimit    string // adlcp:timelimitaction, "" if none
+}
+
+// File is one file of a course version; its bytes are in the object store under
+// their SHA-256.
+type File struct {
+	Path        string
+	SHA256      [32]byte
+	Size        int64
+	ContentType string
+}
+
+// Standard is the packaging standard of a course version.
+type Standard string
+
+// SCORM12 is SCORM 1.2.
+const SCORM12 Standard = "scorm12"
+
+// EnrollmentState is where an enrollment stands.
+type EnrollmentState string
+
+// The states of an enrollment. Ready: registered, not begun or set aside with
+// progress kept. Active: the person's one course in progress. The others are ends.
+const (
+	Ready     EnrollmentState = "ready"
+	Active    EnrollmentState = "active"
+	Completed EnrollmentState = "completed"
+	Expired   EnrollmentState = "expired"
+)
+
+// Open tells whether the enrollment has not ended.
+func (s EnrollmentState) Open() bool { return s == Ready || s == Active }
+
+// Enrollment is one person's registration for one course. Title, sponsor and
+// hours are as shown at registration: they stand, whatever becomes of the course.
+type Enrollment struct {
+	ID            EnrollmentID
+	Person        PersonID
+	Course        CourseID
+	Version       VersionID
+	Title         string
+	Sponsor       string
+	Hours         Hours
+	State         EnrollmentState
+	RegisteredOn  Date
+	LastDay       Date // the last day of the completion window, in full
+	FirstLaunched *Date
+	CompletedAt   *time.Time
+}
+
+// Completion is the fact that a person completed an enrollment. At is the instant
+// when the server received the passing commit.
+type Completion struct {
+	Enrollment EnrollmentID
+	Person     PersonID
+	Course     CourseID
+	Title      string
+	Sponsor    string
+	Hours      Hours
+	At         time.Time
+}
+
+// CreditStatus says what a decision made of a credit.
+type CreditStatus string
+
+// The statuses of a credit; the latest decision says which stands.
+const (
+	Credited CreditStatus = "credited"
+	Denied   CreditStatus = "denied"
+	Held     CreditStatus = "held"
+)
+
+// Block is the range of days in which a standing credit keeps the same course
+// from earning again: [earned, first creditable day).
+type Block struct {
+	Course CourseID
+	During DateRange
+}
+
+// Standing is what a course is to one person today; the zero Standing is a course
+// that they have nothing to do with.
+type Standing struct {
+	Enrollment   EnrollmentID // the open enrollment; 0 if none
+	State        EnrollmentState
+	LastDay      Date // of the open enrollment's window
+	CompletedOn  Date // of the latest completion; zero if none
+	EarnsAgainOn Date // first creditable day; zero if the course can earn today
+}
+
+// Role is what a person may be in the product.
+type Role string
+
+// The roles of rules §8 that this product has so far. Everybody signed in is a
+// caregiver.
+const (
+	Caregiver     Role = "caregiver"
+	Author        Role = "author"
+	Finance       Role = "finance"
+	Registrar     Role = "registrar"
+	Administrator Role = "administrator"
+)
+
+// Roles lists every role.
+var Roles = []Role{Caregiver, Author, Finance, Registrar, Administrator}
+
+// Action is what a route lets somebody do.
+type Action string
+
+// The actions.
+const (
+	Browse  Action = "browse"  // look at the catalog, sign in
+	Learn   Action = "learn"   // register, start, take, and read one's own record
+	Publish Action = "publish" // upload, publish and retire course versions
+)
+
+// May decides who may do what. A nil person is nobody signed in.
+func May(p *Person, a Action) bool {
+	switch a {
+	case Browse:
+		return true
+	case Learn:
+		return p != nil
+	case Publish:
+		return p != nil && (slices.Contains(p.Roles, Author) || slices.Contains(p.Roles, Administrator))
+	default:
+		return false
+	}
+}
+
+// AuditEntry is a line of the audit trail: who did what to whose record.
+type AuditEntry struct {
+	Actor   PersonID // 0: the system
+	Action  string
+	Subject PersonID // whose record; 0 if nobody's
+	Object  string   // for example "credit/12"
+	At      time.Time
+	From    string // network address; "" for the system
+}

@@ -1,0 +1,167 @@
+package lms
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// PolicyKind names a rule that may change with time.
+type PolicyKind string
+
+// The kinds of policy and their values (rules §1, §4, §5).
+const (
+	AnnualHours  PolicyKind = "annual_hours"  // clock hours, such as "12"
+	WindowPolicy PolicyKind = "window"        // FromRegistration, FromFirstLaunch or CalendarYearEnd
+	RepeatCredit PolicyKind = "repeat_credit" // TwelveMonths or CalendarYear
+)
+
+// The values of the window and repeat-credit policies.
+const (
+	FromRegistration = "from_registration"
+	FromFirstLaunch  = "from_first_launch"
+	CalendarYearEnd  = "calendar_year_end"
+	TwelveMonths     = "twelve_months"
+	CalendarYear     = "calendar_year"
+)
+
+// Policy is one value of a rule, in force from a day on until a later one of its
+// kind. A change of rule is a new policy: it never rewrites the past.
+type Policy struct {
+	ID    PolicyID
+	Kind  PolicyKind
+	Value string
+	From  Date
+}
+
+// Policies are all policies on record, of every kind.
+type Policies []Policy
+
+// On is the policy of a kind that a day picks: the latest one in force by then.
+// Which day picks: annual hours, January 1 of the year; window, the day of
+// registration; repeat credit, the day of completion (rules, opening).
+func (ps Policies) On(kind PolicyKind, day Date) (Policy, error) {
+	var found *Policy
+	for i, p := range ps {
+		if p.Kind == kind && !p.From.After(day) && (found == nil || p.From.After(found.From)) {
+			found = &ps[i]
+		}
+	}
+	if found == nil {
+		return Policy{}, fmt.Errorf("no %s policy on %s", kind, day)
+	}
+	return *found, nil
+}
+
+// Required is how many clock hours a full year asks for (rules §1).
+func (ps Policies) Required(year int) (Hours, error) {
+	p, err := ps.On(AnnualHours, Date{year, 1, 1})
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(p.Value)
+	if err != nil {
+		return 0, fmt.Errorf("annual hours policy %d: %w", p.ID, err)
+	}
+	return Hours(4 * n), nil
+}
+
+// CanRegister tells why a person may not register for a course, given their
+// enrollments. A course is open while it has a published version and an approval;
+// of one course there is one open enrollment.
+//
+// Errors: ErrCourseNotOpen, ErrAlreadyEnrolled.
+func CanRegister(c Course, enrollments []Enrollment) error {
+	if !c.OpenForRegistration() {
+		return ErrCourseNotOpen.With("Title", c.Title)
+	}
+	if slices.ContainsFunc(enrollments, func(e Enrollment) bool { return e.Course == c.ID && e.State.Open() }) {
+		return ErrAlreadyEnrolled.With("Title", c.Title)
+	}
+	return nil
+}
+
+// CanStart tells why a person may not make an enrollment their one active course
+// on a day, given all their enrollments (rules §3).
+//
+// Errors: ErrAlreadyCompleted, ErrWindowOver, ErrAnotherActive.
+func CanStart(e Enrollment, enrollments []Enrollment, today Date) error {
+	if e.State == Completed {
+		return ErrAlreadyCompleted.With("Title", e.Title)
+	}
+	if e.State == Expired || today.After(e.LastDay) {
+		return ErrWindowOver.With("Title", e.Title).With("Last", e.LastDay)
+	}
+	for _, other := range enrollments {
+		if other.State == Active && other.ID != e.ID {
+			return ErrAnotherActive.With("Title", other.Title).With("Enrollment", other.ID)
+		}
+	}
+	return nil
+}
+
+// CanLaunch tells why the player may not open an enrollment on a day.
+//
+// Errors: ErrAlreadyCompleted, ErrWindowOver, ErrNotActive.
+func CanLaunch(e Enrollment, today Date) error {
+	if e.State == Completed {
+		return ErrAlreadyCompleted.With("Title", e.Title)
+	}
+	if e.State == Expired || today.After(e.LastDay) {
+		return ErrWindowOver.With("Title", e.Title).With("Last", e.LastDay)
+	}
+	if e.State != Active {
+		return ErrNotActive.With("Title", e.Title)
+	}
+	return nil
+}
+
+// Window is the last day on which an enrollment can be completed, under the
+// policy of its day of registration (rules §4). firstLaunched is nil while it was
+// never launched.
+func Window(policy string, registered Date, firstLaunched *Date) (Date, error) {
+	year := registered.AddMonths(12)
+	switch policy {
+	case FromRegistration:
+		return year, nil
+	case FromFirstLaunch:
+		if firstLaunched == nil || firstLaunched.After(year) {
+			return year, nil
+		}
+		return firstLaunched.AddMonths(12), nil
+	case CalendarYearEnd:
+		return Date{registered.Year, 12, 31}, nil
+	default:
+		return Date{}, fmt.Errorf("unknown window policy %q", policy)
+	}
+}
+
+// BlockOf is the range of days in which a credit earned on a day keeps the same
+// course from earning again, under the policy of that day (rules §5).
+func BlockOf(policy string, earned Date) (DateRange, error) {
+	switch policy {
+	case TwelveMonths:
+		return DateRange{earned, earned.AddMonths(12)}, nil
+	case CalendarYear:
+		return DateRange{earned, Date{earned.Year + 1, 1, 1}}, nil
+	default:
+		return DateRange{}, fmt.Errorf("unknown repeat credit policy %q", policy)
+	}
+}
+
+// CanEarn tells why a completion whose block would be during cannot earn, given
+// the blocks of the course's standing credits.
+//
+// Errors: ErrEarnsAgain, with the first creditable day as From.
+func CanEarn(standing []Block, during DateRange) error {
+	var from Date
+	for _, b := range standing {
+		if b.During.Overlaps(during) && b.During.Until.After(from) {
+			from = b.During.Until
+		}
+	}
+	if from.IsZero() {
+		return nil
+	}
+	return ErrEarnsAgain.With("From", from)
+}

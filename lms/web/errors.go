@@ -1,0 +1,86 @@
+package web
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gofiber/fiber/v2"
+
+	"mopd/lms"
+)
+
+var statusOf = map[lms.Kind]int{
+	lms.Invalid:         fiber.StatusUnprocessableEntity,
+	lms.NotFound:        fiber.StatusNotFound,
+	lms.Conflict:        fiber.StatusConflict,
+	lms.Forbidden:       fiber.StatusForbidden,
+	lms.Unauthenticated: fiber.StatusUnauthorized,
+	lms.TooLarge:        fiber.StatusRequestEntityTooLarge,
+	lms.Unavailable:     fiber.StatusServiceUnavailable,
+}
+
+var errInternal = lms.NewError(0, "internal")
+
+// Status is the HTTP status code of an error.
+func Status(e *lms.Error) int {
+	if status, ok := statusOf[e.Kind]; ok {
+		return status
+	}
+	return fiber.StatusInternalServerError
+}
+
+type errorPage struct {
+	Page
+	Status  int
+	Message string
+	Do      string // where to go on: a path
+	DoLabel string
+}
+
+// answerError is the one place where an error becomes an answer. What a person
+// reads comes from the catalogs; the cause goes to the log.
+func (s *Server) answerError(c *fiber.Ctx, err error) error {
+	e := s.public(err)
+	status := Status(e)
+	if status >= fiber.StatusInternalServerError {
+		s.Log.Error("request failed", "method", c.Method(), "path", c.Path(), "error", err)
+	} else {
+		s.Log.Debug("request refused", "method", c.Method(), "path", c.Path(), "error", err)
+	}
+	c.Status(status)
+	page := s.Page(c)
+	if wantsJSON(c) || s.Label(c) != "" {
+		return c.JSON(fiber.Map{"code": e.Code, "message": s.views.sentence(page.Lang, e)})
+	}
+	do := "/"
+	if e.Kind == lms.Unauthenticated || errors.Is(e, errToken) {
+		do = LocalPath(c.Path(), "/")
+	}
+	return s.Render(c, "web/error", errorPage{Page: page, Status: status, Message: s.views.sentence(page.Lang, e), Do: do, DoLabel: s.views.text(page.Lang, "error.back")})
+}
+
+func (s *Server) public(err error) *lms.Error {
+	if e, ok := lms.AsError(err); ok {
+		return e
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return lms.ErrUnavailable.Because(err)
+	}
+	if fe, ok := errors.AsType[*fiber.Error](err); ok {
+		switch fe.Code {
+		case fiber.StatusNotFound, fiber.StatusMethodNotAllowed:
+			return lms.ErrNotFound.Because(err)
+		case fiber.StatusRequestEntityTooLarge:
+			return lms.ErrTooLarge.Because(err)
+		case fiber.StatusBadRequest, fiber.StatusUnprocessableEntity:
+			return lms.ErrForm.Because(err)
+		}
+	}
+	return errInternal.Because(err)
+}
+
+// Sentence is an error's sentence in the request's language, for pages that show
+// it in their own place.
+func (s *Server) Sentence(c *fiber.Ctx, err error) string {
+	return s.views.sentence(s.lang(c), s.public(err))
+}

@@ -1,0 +1,134 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"mopd/lms"
+	"mopd/static"
+)
+
+//go:embed templates/*.html messages/*.json
+var ownViews embed.FS
+
+// Page is what every page has; a feature's page struct embeds it.
+type Page struct {
+	Lang   string
+	Viewer *lms.Person // nil: nobody is signed in
+	CSRF   string
+	Path   string // of this page, with its query, to come back to
+	Notice string // key of a message to show once, after a redirect; "" if none
+	Now    time.Time
+}
+
+// May tells whether the viewer may do something, so that a page shows only doors
+// that open.
+func (p Page) May(a lms.Action) bool { return lms.May(p.Viewer, a) }
+
+// Page is what the request's page has in common with every other.
+func (s *Server) Page(c *fiber.Ctx) Page {
+	p := Page{Lang: s.lang(c), Viewer: Viewer(c), CSRF: s.csrf(c), Path: c.OriginalURL(), Now: s.Now()}
+	if key := "notice." + c.Query("notice"); s.views.has(key) {
+		p.Notice = key
+	}
+	return p
+}
+
+// Render answers with the page of a template, such as "courses/catalog". Output
+// is buffered: a template that fails answers an error, never half a page.
+func (s *Server) Render(c *fiber.Ctx, name string, page any) error {
+	var out bytes.Buffer
+	if err := s.views.render(&out, s.lang(c), name, page); err != nil {
+		return err
+	}
+	c.Type("html", "utf-8")
+	return c.Send(out.Bytes())
+}
+
+// Redirect answers a change with the page to look at next; notice is the key of
+// a message there, without "notice.", or "".
+func Redirect(c *fiber.Ctx, to, notice string) error {
+	if notice != "" {
+		sep := "?"
+		if strings.Contains(to, "?") {
+			sep = "&"
+		}
+		to += sep + "notice=" + notice
+	}
+	return c.Redirect(to, fiber.StatusSeeOther)
+}
+
+type views struct {
+	catalog *catalog
+	pages   map[string]map[string]*template.Template // language -> "feature/page"
+}
+
+// parseViews parses every template once for each language. A page is the layout
+// with the blocks that its file defines.
+func parseViews(features map[string]fs.FS) (*views, error) {
+	all := map[string]fs.FS{"web": ownViews}
+	for name, fsys := range features {
+		all[name] = fsys
+	}
+	cat, err := loadCatalog(all)
+	if err != nil {
+		return nil, err
+	}
+	v := &views{catalog: cat, pages: map[string]map[string]*template.Template{}}
+	for _, lang := range Languages {
+		v.pages[lang] = map[string]*template.Template{}
+		base, err := template.New("").Option("missingkey=error").Funcs(v.funcs(lang)).
+			ParseFS(ownViews, "templates/layout.html", "templates/partials.html")
+		if err != nil {
+			return nil, fmt.Errorf("layout: %w", err)
+		}
+		for feature, fsys := range all {
+			files, err := fs.Glob(fsys, "templates/*.html")
+			if err != nil {
+				return nil, err
+			}
+			for _, file := range files {
+				if name := path.Base(file); name == "layout.html" || name == "partials.html" {
+					continue
+				}
+				t, err := template.Must(base.Clone()).ParseFS(fsys, file)
+				if err != nil {
+					return nil, fmt.Errorf("template %s/%s: %w", feature, file, err)
+				}
+				v.pages[lang][feature+"/"+strings.TrimSuffix(path.Base(file), ".html")] = t
+			}
+		}
+	}
+	return v, nil
+}
+
+func (v *views) render(out *bytes.Buffer, lang, name string, page any) error {
+	t, ok := v.pages[lang][name]
+	if !ok {
+		return fmt.Errorf("no template %q", name)
+	}
+	if err := t.ExecuteTemplate(out, "layout", page); err != nil {
+		return fmt.Errorf("render %s: %w", name, err)
+	}
+	return nil
+}
+
+func (v *views) funcs(lang string) template.FuncMap {
+	return template.FuncMap{
+		"t":        func(key string, args ...any) (string, error) { return v.catalog.text(lang, key, args...) },
+		"asset":    static.URL,
+		"date":     func(d lms.Date) string { return formatDate(lang, d) },
+		"instant":  func(t time.Time) string { return formatInstant(lang, t) },
+		"day":      lms.DateOf,
+		"sentence": func(e *lms.Error) string { return v.sentence(lang, e) },
+		"bytes":    formatBytes,
+	}
+}

@@ -1,0 +1,110 @@
+package web
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"mopd/lms"
+	"mopd/static"
+)
+
+// Route is a registered route of the application and the action that it lets
+// somebody do.
+type Route struct {
+	Method string
+	Path   string
+	Action lms.Action
+	chunks bool
+}
+
+// Get registers a page. No GET has a side effect.
+func (s *Server) Get(path string, action lms.Action, h fiber.Handler) {
+	s.route(Route{Method: fiber.MethodGet, Path: path, Action: action}, h)
+}
+
+// Post registers a change.
+func (s *Server) Post(path string, action lms.Action, h fiber.Handler) {
+	s.route(Route{Method: fiber.MethodPost, Path: path, Action: action}, h)
+}
+
+// PutChunk registers a route whose body is one chunk of an upload, MaxChunk at most.
+func (s *Server) PutChunk(path string, action lms.Action, h fiber.Handler) {
+	s.route(Route{Method: fiber.MethodPut, Path: path, Action: action, chunks: true}, h)
+}
+
+// Routes are all routes registered so far.
+func (s *Server) Routes() []Route { return s.routes }
+
+func (s *Server) route(r Route, h fiber.Handler) {
+	s.routes = append(s.routes, r)
+	s.app.Add(r.Method, r.Path, func(c *fiber.Ctx) error {
+		viewer := Viewer(c)
+		if lms.May(viewer, r.Action) {
+			return h(c)
+		}
+		if viewer != nil {
+			return lms.ErrForbidden
+		}
+		if r.Method == fiber.MethodGet && !wantsJSON(c) {
+			return c.Redirect("/sign-in?next="+url.QueryEscape(c.OriginalURL()), fiber.StatusSeeOther)
+		}
+		return lms.ErrUnauthenticated
+	})
+}
+
+func (s *Server) takesChunks(c *fiber.Ctx) bool {
+	for _, r := range s.routes {
+		if r.chunks && r.Method == c.Method() && fiber.RoutePatternMatch(c.Path(), r.Path) {
+			return true
+		}
+	}
+	return false
+}
+
+const viewerKey = "viewer"
+
+// identify finds who is signed in.
+func (s *Server) identify(c *fiber.Ctx) error {
+	if token := SessionToken(c); token != "" && !strings.HasPrefix(c.Path(), "/static/") {
+		switch p, err := s.Sessions.Viewer(c.UserContext(), token, s.Now()); {
+		case err == nil:
+			c.Locals(viewerKey, &p)
+		case !errors.Is(err, lms.ErrUnauthenticated):
+			return err
+		}
+	}
+	return c.Next()
+}
+
+// Viewer is the person signed in, or nil.
+func Viewer(c *fiber.Ctx) *lms.Person {
+	p, _ := c.Locals(viewerKey).(*lms.Person)
+	return p
+}
+
+// LocalPath is next if it is a path of this application, else fallback: a form may
+// not send a person to another site.
+func LocalPath(next, fallback string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
+		return fallback
+	}
+	return next
+}
+
+func (s *Server) static(c *fiber.Ctx) error {
+	content, contentType, ok := static.Open(c.Params("*"))
+	if !ok {
+		return lms.ErrNotFound
+	}
+	c.Set(fiber.HeaderContentType, contentType)
+	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
+	return c.Send(content)
+}
+
+func wantsJSON(c *fiber.Ctx) bool {
+	return strings.HasPrefix(c.Get(fiber.HeaderAccept), fiber.MIMEApplicationJSON)
+}

@@ -1,0 +1,113 @@
+package web
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"mopd/lms"
+)
+
+// The cookies of the application. The __Host- prefix makes a browser refuse them
+// from and for any other host, so that course content neither sees nor sets them.
+const (
+	sessionCookie = "__Host-session"
+	visitorCookie = "__Host-visitor"
+	langCookie    = "__Host-lang"
+)
+
+var (
+	errOrigin = lms.NewError(lms.Forbidden, "cross_origin")
+	errToken  = lms.NewError(lms.Forbidden, "stale_form")
+)
+
+func (s *Server) securityHeaders(c *fiber.Ctx) error {
+	frames := strings.Replace(s.ContentURL("*"), "://*.", "://*.", 1)
+	c.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; manifest-src 'self'; frame-src "+frames+"; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	c.Set("X-Content-Type-Options", "nosniff")
+	c.Set("Referrer-Policy", "same-origin")
+	c.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+	// A course's pop-up must still reach its opener in the content frame.
+	c.Set("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
+	c.Set("Cross-Origin-Resource-Policy", "same-origin")
+	if s.AppURL.Scheme == "https" {
+		c.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+	}
+	if !strings.HasPrefix(c.Path(), "/static/") {
+		c.Set("Cache-Control", "no-store")
+	}
+	return c.Next()
+}
+
+// protect lets a state-changing request pass only when it comes from the
+// application's own pages: same Origin, and a token bound to the visitor's cookie
+// and session. Course content may share the application's site, so SameSite
+// cookies alone would not tell the two apart.
+func (s *Server) protect(c *fiber.Ctx) error {
+	if c.Cookies(visitorCookie) == "" {
+		s.setCookie(c, visitorCookie, randomToken(), 0)
+	}
+	switch c.Method() {
+	case fiber.MethodGet, fiber.MethodHead, fiber.MethodOptions:
+		return c.Next()
+	}
+	site := c.Get("Sec-Fetch-Site")
+	if c.Get(fiber.HeaderOrigin) != s.AppURL.Scheme+"://"+s.AppURL.Host || (site != "" && site != "same-origin") {
+		return errOrigin
+	}
+	if len(c.Request().Body()) > MaxBody && !s.takesChunks(c) {
+		return lms.ErrTooLarge
+	}
+	sent := c.Get("X-CSRF-Token")
+	if sent == "" {
+		sent = c.FormValue("_csrf")
+	}
+	if !hmac.Equal([]byte(sent), []byte(s.csrf(c))) {
+		return errToken
+	}
+	return c.Next()
+}
+
+func (s *Server) csrf(c *fiber.Ctx) string {
+	mac := hmac.New(sha256.New, s.Secret)
+	mac.Write([]byte("form\x00" + visitor(c) + "\x00" + SessionToken(c)))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// visitor is the visitor cookie, also when this very answer sets it.
+func visitor(c *fiber.Ctx) string {
+	if v, ok := c.Locals(visitorCookie).(string); ok {
+		return v
+	}
+	return c.Cookies(visitorCookie)
+}
+
+// SessionToken is the token of the session that the request came with, or "".
+func SessionToken(c *fiber.Ctx) string { return c.Cookies(sessionCookie) }
+
+// SetSession signs the browser in under the token until the browser closes or the
+// session ends on the server.
+func (s *Server) SetSession(c *fiber.Ctx, token string) { s.setCookie(c, sessionCookie, token, 0) }
+
+// ClearSession makes the browser forget its session.
+func (s *Server) ClearSession(c *fiber.Ctx) { s.setCookie(c, sessionCookie, "", -time.Hour) }
+
+func (s *Server) setCookie(c *fiber.Ctx, name, value string, age time.Duration) {
+	cookie := &fiber.Cookie{Name: name, Value: value, Path: "/", Secure: true, HTTPOnly: true, SameSite: fiber.CookieSameSiteLaxMode}
+	if age != 0 {
+		cookie.Expires = time.Now().Add(age) // the browser's clock, not the product's
+	}
+	c.Cookie(cookie)
+	c.Locals(name, value)
+}
+
+func randomToken() string {
+	b := make([]byte, 32)
+	rand.Read(b)
+	return base64.RawURLEncoding.EncodeToString(b)
+}

@@ -1,0 +1,86 @@
+-- +goose Up
+CREATE SCHEMA courses;
+
+-- A course's identity lasts through revised versions and translations.
+CREATE TABLE courses.courses (
+    id          bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT courses_pkey PRIMARY KEY,
+    code        text NOT NULL CONSTRAINT courses_code_key UNIQUE CONSTRAINT courses_code_form CHECK (code ~ '^[A-Z0-9][A-Z0-9-]{1,30}$'),
+    title       text NOT NULL CONSTRAINT courses_title_length CHECK (length(title) BETWEEN 1 AND 200),
+    summary     text NOT NULL DEFAULT '' CONSTRAINT courses_summary_length CHECK (length(summary) <= 1000),
+    sponsor     text NOT NULL CONSTRAINT courses_sponsor_length CHECK (length(sponsor) BETWEEN 1 AND 200),
+    topics      text[] NOT NULL DEFAULT '{}',
+    series      text NOT NULL DEFAULT '',
+    fee_cents   bigint NOT NULL CONSTRAINT courses_fee_range CHECK (fee_cents BETWEEN 0 AND 100000),
+    safe_sleep  boolean NOT NULL DEFAULT false,
+    recorded_at timestamptz NOT NULL
+);
+
+-- The approval of a course's clock hours; valid_until is the first day after it.
+CREATE TABLE courses.approvals (
+    id          bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT approvals_pkey PRIMARY KEY,
+    course      bigint NOT NULL CONSTRAINT approvals_course_fkey REFERENCES courses.courses,
+    number      text NOT NULL CONSTRAINT approvals_number_length CHECK (length(number) BETWEEN 1 AND 60),
+    quarters    integer NOT NULL CONSTRAINT approvals_quarters_range CHECK (quarters BETWEEN 1 AND 400),
+    valid_from  date NOT NULL,
+    valid_until date CONSTRAINT approvals_valid_order CHECK (valid_until > valid_from),
+    approver    text NOT NULL CONSTRAINT approvals_approver_length CHECK (length(approver) BETWEEN 1 AND 200),
+    recorded_at timestamptz NOT NULL,
+    CONSTRAINT approvals_course_number_key UNIQUE (course, number)
+);
+
+CREATE TABLE courses.versions (
+    id             bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT versions_pkey PRIMARY KEY,
+    course         bigint NOT NULL CONSTRAINT versions_course_fkey REFERENCES courses.courses,
+    n              integer NOT NULL,
+    state          text NOT NULL DEFAULT 'draft' CONSTRAINT versions_state_known CHECK (state IN ('draft', 'published', 'retired')),
+    standard       text NOT NULL CONSTRAINT versions_standard_known CHECK (standard IN ('scorm12')),
+    title          text NOT NULL,
+    launch         text NOT NULL,
+    activity       text NOT NULL,
+    launch_data    text NOT NULL DEFAULT '',
+    mastery_score  text NOT NULL DEFAULT '',
+    max_time       text NOT NULL DEFAULT '',
+    time_limit     text NOT NULL DEFAULT '',
+    package_sha256 bytea NOT NULL CONSTRAINT versions_sha256_length CHECK (length(package_sha256) = 32),
+    package_name   text NOT NULL,
+    package_size   bigint NOT NULL,
+    content_size   bigint NOT NULL,
+    file_count     integer NOT NULL,
+    warnings       text[] NOT NULL DEFAULT '{}',
+    published_at   timestamptz,
+    retired_at     timestamptz,
+    recorded_at    timestamptz NOT NULL,
+    CONSTRAINT versions_course_n_key UNIQUE (course, n)
+);
+CREATE UNIQUE INDEX versions_one_published ON courses.versions (course) WHERE state = 'published';
+
+CREATE TABLE courses.files (
+    version      bigint NOT NULL CONSTRAINT files_version_fkey REFERENCES courses.versions ON DELETE CASCADE,
+    path         text NOT NULL,
+    sha256       bytea NOT NULL CONSTRAINT files_sha256_length CHECK (length(sha256) = 32),
+    size         bigint NOT NULL,
+    content_type text NOT NULL,
+    CONSTRAINT files_pkey PRIMARY KEY (version, path)
+);
+
+-- A package on its way in; step and outcome are what the author's page shows.
+CREATE TABLE courses.uploads (
+    id          bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT uploads_pkey PRIMARY KEY,
+    course      bigint NOT NULL CONSTRAINT uploads_course_fkey REFERENCES courses.courses,
+    person      bigint NOT NULL CONSTRAINT uploads_person_fkey REFERENCES accounts.people,
+    filename    text NOT NULL,
+    size        bigint NOT NULL CONSTRAINT uploads_size_positive CHECK (size > 0),
+    chunks      integer NOT NULL CONSTRAINT uploads_chunks_positive CHECK (chunks > 0),
+    received    integer[] NOT NULL DEFAULT '{}',
+    state       text NOT NULL DEFAULT 'receiving' CONSTRAINT uploads_state_known CHECK (state IN ('receiving', 'processing', 'done', 'refused', 'cancelled')),
+    step        text NOT NULL DEFAULT 'receive',
+    refusal     text NOT NULL DEFAULT '',
+    refusal_args jsonb NOT NULL DEFAULT '{}',
+    version     bigint CONSTRAINT uploads_version_fkey REFERENCES courses.versions,
+    recorded_at timestamptz NOT NULL,
+    touched_at  timestamptz NOT NULL
+);
+
+-- What other rooms may read of courses.
+CREATE VIEW courses.pub_courses AS
+    SELECT c.id, c.code, c.title, c.summary, c.sponsor, c.topics, c.series, c.fee_cents, c.safe_sleep FROM courses.courses c;
