@@ -25,11 +25,19 @@ type MOPDID int
 type Person struct {
 	ID     PersonID
 	MOPDID MOPDID
-	Name   string // as the training report prints it
+	Given  string
+	Family string
 	Email  string
 	Lang   string // "en" or "es"
 	Roles  []Role
 }
+
+// Name is the person's name as the training report prints it.
+func (p Person) Name() string { return p.Given + " " + p.Family }
+
+// SortName is the name with the family name first (SCORM 1.2 RTE 3.4.4,
+// cmi.core.student_name).
+func (p Person) SortName() string { return p.Family + ", " + p.Given }
 
 // Course is what a caregiver finds in the catalog: an identity that lasts through
 // revised versions and translations.
