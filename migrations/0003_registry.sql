@@ -38,6 +38,7 @@ CREATE TABLE registry.decisions (
     status      text NOT NULL CONSTRAINT decisions_status_known CHECK (status IN ('credited', 'denied', 'held')),
     quarters    integer NOT NULL CONSTRAINT decisions_quarters_range CHECK (quarters BETWEEN 0 AND 400),
     reason      text NOT NULL DEFAULT '',
+    reason_args jsonb NOT NULL DEFAULT '{}',
     policy      bigint NOT NULL CONSTRAINT decisions_policy_fkey REFERENCES registry.policies,
     recorded_at timestamptz NOT NULL,
     CONSTRAINT decisions_only_credited_count CHECK (status = 'credited' OR quarters = 0)

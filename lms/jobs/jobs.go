@@ -43,13 +43,14 @@ func NewInserter(pool *pgxpool.Pool, log *slog.Logger) (*Client, error) {
 	return c, nil
 }
 
-// NewWorker makes a client that works every queue with the given workers; call
-// Start on it.
-func NewWorker(pool *pgxpool.Pool, workers *river.Workers, log *slog.Logger) (*Client, error) {
+// NewWorker makes a client that works every queue with the given workers and
+// starts the periodic jobs; call Start on it.
+func NewWorker(pool *pgxpool.Pool, workers *river.Workers, periodic []*river.PeriodicJob, log *slog.Logger) (*Client, error) {
 	c, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Schema:               Schema,
 		Logger:               log,
 		Workers:              workers,
+		PeriodicJobs:         periodic,
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 20}},
 		JobTimeout:           Timeout,
 		RescueStuckJobsAfter: RescueAfter,
@@ -59,3 +60,6 @@ func NewWorker(pool *pgxpool.Pool, workers *river.Workers, log *slog.Logger) (*C
 	}
 	return c, nil
 }
+
+// Clock gives a job the instant at which it runs.
+type Clock func() time.Time
