@@ -97,8 +97,11 @@ func element(tag string, body template.HTML) template.HTML {
 	return template.HTML("<"+tag+">") + body + template.HTML("</"+tag+">")
 }
 
-// inline escapes text and sets its bold spans. Apostrophes become typographic ones.
+// inline escapes text and sets its bold spans.
 func inline(text string) template.HTML {
-	escaped := template.HTMLEscapeString(strings.ReplaceAll(text, "'", "’"))
+	escaped := template.HTMLEscapeString(typographic(text))
 	return template.HTML(bold.ReplaceAllString(escaped, "<strong>$1</strong>"))
 }
+
+// typographic turns the apostrophes of a keyboard into those of print.
+func typographic(text string) string { return strings.ReplaceAll(text, "'", "’") }

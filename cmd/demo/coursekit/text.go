@@ -92,12 +92,12 @@ func (c *course) read(text string) error {
 		head := pageHead.FindStringSubmatch(lines[0])
 		switch {
 		case head != nil && len(lines) == 1 && head[1] == quizID:
-			c.QuizHeading, current = head[2], nil
+			c.QuizHeading, current = typographic(head[2]), nil
 		case head != nil && len(lines) == 1:
 			if c.QuizHeading != "" {
 				return fmt.Errorf("page %s stands after the quiz", head[1])
 			}
-			c.Pages = append(c.Pages, page{ID: head[1], Heading: head[2]})
+			c.Pages = append(c.Pages, page{ID: head[1], Heading: typographic(head[2])})
 			current = &c.Pages[len(c.Pages)-1]
 		case strings.HasPrefix(lines[0], "? "):
 			q, err := readQuestion(lines)

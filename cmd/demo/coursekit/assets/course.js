@@ -7,7 +7,7 @@
     place: (n, of) => `Page ${n} of ${of}`,
     seen: "(read)",
     right: "That’s right.",
-    wrong: (letter) => `Not quite. The best answer is ${letter}.`,
+    wrong: (best) => `Not quite. The best answer: ${best}.`,
     choose: "Choose an answer first.",
     unanswered: (list) => `You have not answered ${list.length === 1 ? "question" : "questions"} ${list.join(", ")} yet. Your other answers are kept.`,
     passed: (right, of) => `You passed: ${right} of ${of} right. Read the explanations if you like, then finish the course.`,
@@ -137,9 +137,10 @@
 
   function judge(container, right, answer) {
     const good = answer === right;
+    const best = container.querySelector(`input[value="${right}"]`).closest(".option").textContent.trim();
     container.classList.toggle("good", good);
     container.classList.toggle("bad", !good);
-    container.querySelector(".verdict").textContent = good ? words.right : words.wrong(right.toUpperCase());
+    container.querySelector(".verdict").textContent = good ? words.right : words.wrong(best);
     container.querySelector(".why").hidden = false;
   }
 
