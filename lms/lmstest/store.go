@@ -85,6 +85,10 @@ func findDemo(ctx context.Context, dir string) (string, error) {
 		if !filepath.IsAbs(binary) {
 			return "", errors.New(demoBinary + " must be an absolute path: tests run in the folder of their package")
 		}
+		// Go remembers test results, and the files that a test looked at: a new binary is a new test.
+		if _, err := os.Stat(binary); err != nil {
+			return "", fmt.Errorf("%s: %w", demoBinary, err)
+		}
 		return binary, nil
 	}
 	binary := filepath.Join(dir, "demo")
