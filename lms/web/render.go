@@ -33,6 +33,11 @@ type Page struct {
 // that open.
 func (p Page) May(a lms.Action) bool { return lms.May(p.Viewer, a) }
 
+// On tells whether the page lies under a path of the menu.
+func (p Page) On(path string) bool {
+	return p.Path == path || strings.HasPrefix(p.Path, path+"/") || strings.HasPrefix(p.Path, path+"?")
+}
+
 // Page is what the request's page has in common with every other.
 func (s *Server) Page(c *fiber.Ctx) Page {
 	p := Page{Lang: s.lang(c), Viewer: Viewer(c), CSRF: s.csrf(c), Path: c.OriginalURL(), Now: s.Now()}

@@ -1,0 +1,163 @@
+package enrollments
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/jackc/pgx/v5"
+
+	"mopd/lms"
+	"mopd/lms/pg"
+	"mopd/lms/web"
+)
+
+type handlers struct {
+	*Service
+	web *web.Server
+}
+
+func (h handlers) home(c *fiber.Ctx) error {
+	page := homePage{Page: h.web.Page(c)}
+	if page.Viewer == nil {
+		return h.web.Render(c, "enrollments/welcome", page)
+	}
+	today := lms.DateOf(page.Now)
+	page.Year, page.LastDay = today.Year, lms.Date{Year: today.Year, Month: 12, Day: 31}
+	ctx := c.UserContext()
+	err := pg.InTx(ctx, h.DB, func(tx pgx.Tx) (err error) {
+		mine, err := selectEnrollments(ctx, tx, page.Viewer.ID)
+		if err != nil {
+			return err
+		}
+		for i, e := range mine {
+			switch {
+			case today.After(e.LastDay):
+			case e.State == lms.Active:
+				page.Active = &mine[i]
+			case e.State == lms.Ready:
+				page.Next = append(page.Next, e)
+			}
+		}
+		page.Earned, page.Required, err = h.Registry.Year(ctx, tx, page.Viewer.ID, page.Year)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	page.ToGo = max(0, page.Required-page.Earned)
+	return h.web.Render(c, "enrollments/home", page)
+}
+
+func (h handlers) myCourses(c *fiber.Ctx) error {
+	page := myCoursesPage{Page: h.web.Page(c)}
+	today := lms.DateOf(page.Now)
+	ctx := c.UserContext()
+	err := pg.InTx(ctx, h.DB, func(tx pgx.Tx) error {
+		mine, err := selectEnrollments(ctx, tx, page.Viewer.ID)
+		for _, e := range mine {
+			page.add(e, today)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return h.web.Render(c, "enrollments/my_courses", page)
+}
+
+func (p *myCoursesPage) add(e lms.Enrollment, today lms.Date) {
+	row := course{Enrollment: e, DaysLeft: today.DaysUntil(e.LastDay)}
+	switch {
+	case e.State == lms.Completed:
+		row.CompletedOn = lms.DateOf(*e.CompletedAt)
+		p.Completed = append(p.Completed, row)
+	case e.State == lms.Expired || today.After(e.LastDay):
+		p.Expired = append(p.Expired, row)
+	case e.State == lms.Active:
+		p.Active = &row
+	default:
+		p.Ready = append(p.Ready, row)
+	}
+}
+
+func (h handlers) register(c *fiber.Ctx) error {
+	code := c.Params("code")
+	_, err := h.Register(c.UserContext(), Registration{
+		Person: web.Viewer(c).ID, Code: code, AcceptNoCredit: c.FormValue("accept_no_credit") == "1", From: c.IP(),
+	}, h.web.Now())
+	switch {
+	case errors.Is(err, lms.ErrAlreadyEnrolled):
+		return web.Redirect(c, "/courses/"+code, "already_registered")
+	case errors.Is(err, lms.ErrEarnsAgain):
+		c.Status(fiber.StatusConflict)
+		return h.web.Render(c, "enrollments/no_credit", noCreditPage{Page: h.web.Page(c), Code: code, Message: h.web.Sentence(c, err)})
+	case err != nil:
+		return err
+	}
+	return web.Redirect(c, "/courses/"+code, "registered")
+}
+
+func (h handlers) start(c *fiber.Ctx) error {
+	id, err := enrollmentID(c.Params("id"))
+	if err != nil {
+		return err
+	}
+	setAside, err := enrollmentID(c.FormValue("set_aside", "0"))
+	if err != nil {
+		return err
+	}
+	err = h.Start(c.UserContext(), web.Viewer(c).ID, id, setAside, c.IP(), h.web.Now())
+	switch {
+	case errors.Is(err, lms.ErrAnotherActive):
+		return h.conflict(c, id)
+	case errors.Is(err, lms.ErrAlreadyCompleted), errors.Is(err, lms.ErrWindowOver):
+		return web.Redirect(c, "/learn/"+c.Params("id"), "") // which says why, and what to do
+	case err != nil:
+		return err
+	}
+	return web.Redirect(c, "/learn/"+c.Params("id"), "")
+}
+
+// conflict asks whether to set the active course aside.
+func (h handlers) conflict(c *fiber.Ctx, wanted lms.EnrollmentID) error {
+	page := conflictPage{Page: h.web.Page(c)}
+	ctx := c.UserContext()
+	err := pg.InTx(ctx, h.DB, func(tx pgx.Tx) error {
+		mine, err := selectEnrollments(ctx, tx, page.Viewer.ID)
+		if err != nil {
+			return err
+		}
+		for _, e := range mine {
+			if e.State == lms.Active {
+				page.Active = e
+			}
+		}
+		page.Wanted, err = find(mine, wanted)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	c.Status(fiber.StatusConflict)
+	return h.web.Render(c, "enrollments/conflict", page)
+}
+
+func (h handlers) setAside(c *fiber.Ctx) error {
+	id, err := enrollmentID(c.Params("id"))
+	if err != nil {
+		return err
+	}
+	if err := h.SetAside(c.UserContext(), web.Viewer(c).ID, id, c.IP(), h.web.Now()); err != nil {
+		return err
+	}
+	return web.Redirect(c, "/my-courses", "set_aside")
+}
+
+func enrollmentID(s string) (lms.EnrollmentID, error) {
+	id, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || id < 0 {
+		return 0, lms.ErrNotFound.Because(err)
+	}
+	return lms.EnrollmentID(id), nil
+}

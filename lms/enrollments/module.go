@@ -1,0 +1,73 @@
+// Package enrollments registers people for courses and keeps the rule of one
+// active course at a time: register, start, set aside, complete, expire. It knows
+// nothing of what happens inside a course (player) or of the record (registry).
+// Start at Service.Register.
+package enrollments
+
+import (
+	"context"
+	"embed"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"mopd/lms"
+	"mopd/lms/web"
+)
+
+// Views are the templates and messages of this feature.
+//
+//go:embed templates/*.html messages/*.json
+var Views embed.FS
+
+// Courses finds what a person registers for.
+type Courses interface {
+	// Course finds a course with its version and approval on a day.
+	// Errors: lms.ErrNotFound.
+	Course(ctx context.Context, tx pgx.Tx, code string, day lms.Date) (lms.Course, error)
+}
+
+// Registry is the record of credits and policies.
+type Registry interface {
+	Policies(ctx context.Context, tx pgx.Tx) (lms.Policies, error)
+	// CanEarn errors: lms.ErrEarnsAgain.
+	CanEarn(ctx context.Context, tx pgx.Tx, p lms.PersonID, c lms.CourseID, day lms.Date) error
+	AllBlocks(ctx context.Context, tx pgx.Tx, p lms.PersonID) ([]lms.Block, error)
+	EnqueuePosting(ctx context.Context, tx pgx.Tx, e lms.EnrollmentID) error
+	Year(ctx context.Context, tx pgx.Tx, p lms.PersonID, year int) (earned, required lms.Hours, err error)
+}
+
+// Player stops a course that is set aside.
+type Player interface {
+	Fence(ctx context.Context, tx pgx.Tx, p lms.PersonID) error
+}
+
+// Auditor writes the audit trail.
+type Auditor interface {
+	Audit(ctx context.Context, tx pgx.Tx, e lms.AuditEntry) error
+}
+
+// Dependencies are what enrollments need of others.
+type Dependencies struct {
+	DB       *pgxpool.Pool
+	Courses  Courses
+	Registry Registry
+	Player   Player
+	Audit    Auditor
+}
+
+// Service holds the use cases.
+type Service struct{ Dependencies }
+
+// New makes the service.
+func New(d Dependencies) *Service { return &Service{d} }
+
+// Routes hangs the feature's pages on the application.
+func (s *Service) Routes(w *web.Server) {
+	h := handlers{s, w}
+	w.Get("/", lms.Browse, h.home)
+	w.Get("/my-courses", lms.Learn, h.myCourses)
+	w.Post("/courses/:code/register", lms.Learn, h.register)
+	w.Post("/enrollments/:id/start", lms.Learn, h.start)
+	w.Post("/enrollments/:id/set-aside", lms.Learn, h.setAside)
+}

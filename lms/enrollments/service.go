@@ -1,0 +1,223 @@
+package enrollments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mopd/lms"
+	"mopd/lms/pg"
+)
+
+// The guards of this feature and the rules that they guarantee (docs/guards.md).
+var guards = pg.Guards{
+	"enrollments_one_active":              lms.ErrAnotherActive,
+	"enrollments_one_open":                lms.ErrAlreadyEnrolled,
+	"enrollments_completed_inside_window": lms.ErrWindowOver,
+}
+
+// Registration is what somebody asks for when registering.
+type Registration struct {
+	Person         lms.PersonID
+	Code           string // of the course
+	AcceptNoCredit bool   // told that the course can earn nothing today, and going on
+	From           string // network address, for the audit trail
+}
+
+// Register enrolls a person in a free course, ready to start.
+//
+// Errors: lms.ErrNotFound, lms.ErrCourseNotOpen, lms.ErrAlreadyEnrolled,
+// lms.ErrPaymentNotOpen, lms.ErrEarnsAgain unless accepted.
+func (s *Service) Register(ctx context.Context, r Registration, now time.Time) (id lms.EnrollmentID, err error) {
+	today := lms.DateOf(now)
+	err = s.forPerson(ctx, r.Person, today, func(tx pgx.Tx) error {
+		course, err := s.Courses.Course(ctx, tx, r.Code, today)
+		if err != nil {
+			return err
+		}
+		mine, err := selectEnrollments(ctx, tx, r.Person)
+		if err != nil {
+			return err
+		}
+		if err := lms.CanRegister(course, mine); err != nil {
+			return err
+		}
+		if course.Fee > 0 {
+			return lms.ErrPaymentNotOpen.With("Title", course.Title)
+		}
+		err = s.Registry.CanEarn(ctx, tx, r.Person, course.ID, today)
+		if err != nil && !(r.AcceptNoCredit && errors.Is(err, lms.ErrEarnsAgain)) {
+			return err
+		}
+		policies, err := s.Registry.Policies(ctx, tx)
+		if err != nil {
+			return err
+		}
+		window, err := policies.On(lms.WindowPolicy, today)
+		if err != nil {
+			return err
+		}
+		last, err := lms.Window(window.Value, today, nil)
+		if err != nil {
+			return err
+		}
+		if id, err = insertEnrollment(ctx, tx, r.Person, course, window, today, last, now); err != nil {
+			return guards.Explain(err)
+		}
+		return s.audit(ctx, tx, "registered", r.Person, id, r.From, now)
+	})
+	return id, err
+}
+
+// Start makes an enrollment the person's one active course. The active one that
+// setAside names goes back to ready first, its progress kept.
+//
+// Errors: lms.ErrNotFound, lms.ErrAlreadyCompleted, lms.ErrWindowOver,
+// lms.ErrAnotherActive (with Title and Enrollment of the other).
+func (s *Service) Start(ctx context.Context, p lms.PersonID, id, setAside lms.EnrollmentID, from string, now time.Time) error {
+	today := lms.DateOf(now)
+	return s.forPerson(ctx, p, today, func(tx pgx.Tx) error {
+		if setAside != 0 {
+			if err := s.setAside(ctx, tx, p, setAside, from, now); err != nil {
+				return err
+			}
+		}
+		mine, err := selectEnrollments(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		e, err := find(mine, id)
+		if err != nil {
+			return err
+		}
+		if err := lms.CanStart(e, mine, today); err != nil {
+			return err
+		}
+		if e.State == lms.Active {
+			return nil
+		}
+		if err := updateActive(ctx, tx, id, now); err != nil {
+			return guards.Explain(err)
+		}
+		return s.audit(ctx, tx, "started", p, id, from, now)
+	})
+}
+
+// SetAside makes the active enrollment ready again, its progress kept, and stops
+// its player. One that is not active is left as it is.
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) SetAside(ctx context.Context, p lms.PersonID, id lms.EnrollmentID, from string, now time.Time) error {
+	return s.forPerson(ctx, p, lms.DateOf(now), func(tx pgx.Tx) error {
+		return s.setAside(ctx, tx, p, id, from, now)
+	})
+}
+
+func (s *Service) setAside(ctx context.Context, tx pgx.Tx, p lms.PersonID, id lms.EnrollmentID, from string, now time.Time) error {
+	e, err := s.Enrollment(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if e.Person != p {
+		return lms.ErrNotFound
+	}
+	if e.State != lms.Active {
+		return nil
+	}
+	if err := s.Player.Fence(ctx, tx, p); err != nil {
+		return err
+	}
+	if err := updateReady(ctx, tx, id); err != nil {
+		return err
+	}
+	return s.audit(ctx, tx, "set aside", p, id, from, now)
+}
+
+// Enrollment finds an enrollment.
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) Enrollment(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID) (lms.Enrollment, error) {
+	return selectEnrollment(ctx, tx, id)
+}
+
+// Launched notes the first launch of an enrollment, which under some policies
+// moves the end of its window.
+func (s *Service) Launched(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID, day lms.Date) error {
+	rule, e, err := selectWindow(ctx, tx, id)
+	if err != nil || e.FirstLaunched != nil {
+		return err
+	}
+	last, err := lms.Window(rule, e.RegisteredOn, &day)
+	if err != nil {
+		return err
+	}
+	return updateFirstLaunched(ctx, tx, id, day, last)
+}
+
+// Complete ends an active enrollment with a completion at an instant and makes its
+// credit come, in the caller's transaction.
+//
+// Errors: lms.ErrNotFound, lms.ErrAlreadyCompleted, lms.ErrWindowOver,
+// lms.ErrNotActive.
+func (s *Service) Complete(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID, at time.Time) error {
+	e, err := selectEnrollment(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if err := lms.CanLaunch(e, lms.DateOf(at)); err != nil {
+		return err
+	}
+	if err := updateCompleted(ctx, tx, id, at); err != nil {
+		return guards.Explain(err)
+	}
+	return s.Registry.EnqueuePosting(ctx, tx, id)
+}
+
+// Standings are what each course is to a person today; a course that they have
+// nothing to do with is not in the map.
+func (s *Service) Standings(ctx context.Context, p lms.PersonID, today lms.Date) (map[lms.CourseID]lms.Standing, error) {
+	out := map[lms.CourseID]lms.Standing{}
+	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		mine, err := selectEnrollments(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		blocks, err := s.Registry.AllBlocks(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		standings(out, mine, blocks, today)
+		return nil
+	})
+	return out, err
+}
+
+// forPerson runs fn in a transaction that has the person's lock and in which no
+// overdue enrollment of theirs is open any more.
+func (s *Service) forPerson(ctx context.Context, p lms.PersonID, today lms.Date, fn func(pgx.Tx) error) error {
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if err := pg.LockPerson(ctx, tx, p); err != nil {
+			return err
+		}
+		if err := updateExpired(ctx, tx, p, today); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
+
+func (s *Service) audit(ctx context.Context, tx pgx.Tx, action string, p lms.PersonID, id lms.EnrollmentID, from string, now time.Time) error {
+	return s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: p, Action: action, Subject: p, Object: fmt.Sprintf("enrollment/%d", id), At: now, From: from})
+}
+
+func find(mine []lms.Enrollment, id lms.EnrollmentID) (lms.Enrollment, error) {
+	for _, e := range mine {
+		if e.ID == id {
+			return e, nil
+		}
+	}
+	return lms.Enrollment{}, lms.ErrNotFound
+}
