@@ -32,6 +32,8 @@ const (
 	storeStopLimit  = 2 * time.Second // an upload that is cut off leaves no object behind
 )
 
+var errStoreEnded = errors.New("it ended by itself")
+
 // runStore serves an S3 store from a folder until ctx ends. It prints one line to out once the store
 // answers: "store listening on HOST:PORT".
 //
@@ -75,7 +77,7 @@ func runStore(ctx context.Context, o storeOptions, out io.Writer) error {
 	}
 	select {
 	case err := <-ended:
-		return fmt.Errorf("object store: %w", errors.Join(errors.New("stopped by itself"), err))
+		return fmt.Errorf("object store: %w", errors.Join(errStoreEnded, err))
 	case <-ctx.Done():
 	}
 	// Its own shutdown waits for idle connections too.
@@ -149,7 +151,7 @@ func awaitStore(ctx context.Context, url string, ended <-chan error) error {
 	for {
 		select {
 		case err := <-ended:
-			return fmt.Errorf("start the object store: %w", err)
+			return fmt.Errorf("start the object store: %w", errors.Join(errStoreEnded, err))
 		case <-ctx.Done():
 			return fmt.Errorf("start the object store: %w", ctx.Err())
 		case <-ticker.C:

@@ -50,14 +50,17 @@ func openHome(ctx context.Context, dir string) (*home, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start Postgres: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make the Postgres folder: %w", err)
-	}
 	h := &home{dir: dir}
 	if h.user, err = serverUser(dir); err != nil {
 		return nil, err
 	}
 	if err := h.user.canEnter(dir); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make the Postgres folder: %w", err)
+	}
+	if err := h.user.canEnter(dir); err != nil { // the parents just made obey the umask
 		return nil, err
 	}
 
@@ -121,6 +124,10 @@ func (h *home) waitForServer(ctx context.Context) error {
 	if h.server, err = os.OpenFile(h.path("server.lock"), os.O_CREATE|os.O_RDONLY, 0o600); err != nil {
 		return fmt.Errorf("read the Postgres folder: %w", err)
 	}
+	if err := h.user.own(h.server.Name()); err != nil {
+		closeFile(h.server)
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, handoverLimit)
 	defer cancel()
 	ticker := time.NewTicker(pollEvery)
@@ -138,7 +145,7 @@ func (h *home) waitForServer(ctx context.Context) error {
 		case <-ticker.C:
 		case <-ctx.Done():
 			closeFile(h.server)
-			return fmt.Errorf("%s: %w: an earlier server does not end", h.dir, err)
+			return fmt.Errorf("%s: %w and does not end", h.dir, err)
 		}
 	}
 }

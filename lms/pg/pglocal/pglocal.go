@@ -28,7 +28,7 @@ import (
 )
 
 // ErrInUse says that another live process serves the folder.
-var ErrInUse = errors.New("this Postgres folder is already in use")
+var ErrInUse = errors.New("another running process already serves this Postgres folder")
 
 const (
 	superuser      = "postgres"
@@ -154,6 +154,9 @@ func (c *Cluster) serve(ctx context.Context, home *home, bin string, durable boo
 		return fmt.Errorf("open the Postgres log: %w", err)
 	}
 	defer closeFile(logFile)
+	if err := home.user.own(logFile.Name()); err != nil {
+		return err
+	}
 	begin, err := logFile.Seek(0, io.SeekEnd)
 	if err != nil {
 		return fmt.Errorf("open the Postgres log: %w", err)

@@ -194,5 +194,7 @@ func TestAFolderThatTheServersUserCannotEnterIsExplained(t *testing.T) {
 	require.NoError(t, os.MkdirAll(closed, 0o700))
 	err := owner{name: "user postgres", uid: 4242, gid: 4242, lent: true}.canEnter(filepath.Join(closed, "pg"))
 	require.ErrorContains(t, err, "user postgres cannot enter "+closed)
+	err = owner{name: "user postgres", uid: 4242, gid: 4242, lent: true}.canEnter(filepath.Join(closed, "not", "yet", "pg"))
+	require.ErrorContains(t, err, "user postgres cannot enter "+closed)
 	require.NoError(t, owner{name: "user postgres", uid: 4242, gid: 4242, lent: true}.canEnter(closed))
 }

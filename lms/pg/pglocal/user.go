@@ -28,11 +28,13 @@ func serverUser(dir string) (owner, error) {
 		return owner{name: "this user", uid: uint32(os.Geteuid()), gid: uint32(os.Getegid())}, nil
 	}
 	info, err := os.Stat(dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return owner{}, fmt.Errorf("read the Postgres folder: %w", err)
 	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 {
-		return owner{name: "user " + strconv.Itoa(int(st.Uid)), uid: st.Uid, gid: st.Gid, lent: true}, nil
+	if err == nil {
+		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 {
+			return owner{name: "user " + strconv.Itoa(int(st.Uid)), uid: st.Uid, gid: st.Gid, lent: true}, nil
+		}
 	}
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)
@@ -67,12 +69,16 @@ func (o owner) own(path string) error {
 }
 
 // canEnter says, before Postgres fails with less clear words, which parent folder keeps its user out.
+// Parents that do not exist yet keep nobody out.
 func (o owner) canEnter(dir string) error {
 	if !o.lent {
 		return nil
 	}
 	for parent := filepath.Dir(dir); ; parent = filepath.Dir(parent) {
 		info, err := os.Stat(parent)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("read the Postgres folder: %w", err)
 		}
