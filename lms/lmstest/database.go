@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"mopd/lms/pg"
 	"mopd/lms/pg/pglocal"
 	"mopd/migrations"
 )
@@ -116,12 +117,7 @@ func clone(t testing.TB, start func() (*server, error)) string {
 
 func pool(t testing.TB, url string) *pgxpool.Pool {
 	t.Helper()
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		t.Fatalf("open the test database: %v", err)
-	}
-	config.MaxConns = poolSize
-	p, err := pgxpool.NewWithConfig(t.Context(), config)
+	p, err := pg.Open(t.Context(), fmt.Sprintf("%s&pool_max_conns=%d", url, poolSize))
 	if err != nil {
 		t.Fatalf("open the test database: %v", err)
 	}
