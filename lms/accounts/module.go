@@ -26,14 +26,17 @@ type Player interface {
 	Fence(ctx context.Context, tx pgx.Tx, p lms.PersonID) error
 }
 
-// Service holds the use cases.
-type Service struct {
-	db     *pgxpool.Pool
-	player Player
+// Dependencies are what accounts need of others.
+type Dependencies struct {
+	DB     *pgxpool.Pool
+	Player Player
 }
 
+// Service holds the use cases.
+type Service struct{ Dependencies }
+
 // New makes the service.
-func New(db *pgxpool.Pool, player Player) *Service { return &Service{db: db, player: player} }
+func New(d Dependencies) *Service { return &Service{d} }
 
 // Routes hangs the feature's pages on the application.
 func (s *Service) Routes(w *web.Server) {

@@ -74,7 +74,7 @@ func (s *Service) Add(ctx context.Context, n NewPerson, now time.Time) (lms.Pers
 	}
 	hash := hashPassword(n.Password)
 	var person lms.Person
-	err := pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
+	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		id, err := insertPerson(ctx, tx, n, hash, now)
 		if err != nil {
 			return guards.Explain(err)
@@ -111,7 +111,7 @@ func giveMOPDID(ctx context.Context, tx pgx.Tx, id lms.PersonID, now time.Time) 
 //
 // Errors: ErrWrongPassword.
 func (s *Service) SignIn(ctx context.Context, email, password, from string, now time.Time) (token string, err error) {
-	id, hash, err := selectLogin(ctx, s.db, strings.TrimSpace(email))
+	id, hash, err := selectLogin(ctx, s.DB, strings.TrimSpace(email))
 	unknown := errors.Is(err, lms.ErrNotFound)
 	if err != nil && !unknown {
 		return "", err
@@ -127,7 +127,7 @@ func (s *Service) SignIn(ctx context.Context, email, password, from string, now 
 		return "", ErrWrongPassword
 	}
 	token = newToken()
-	return token, pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
+	return token, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if err := insertSession(ctx, tx, hashToken(token), id, now); err != nil {
 			return err
 		}
@@ -139,12 +139,12 @@ func (s *Service) SignIn(ctx context.Context, email, password, from string, now 
 //
 // Errors: lms.ErrUnauthenticated.
 func (s *Service) Viewer(ctx context.Context, token string, now time.Time) (lms.Person, error) {
-	p, seen, err := selectViewer(ctx, s.db, hashToken(token), now.Add(-Idle), now.Add(-Longest))
+	p, seen, err := selectViewer(ctx, s.DB, hashToken(token), now.Add(-Idle), now.Add(-Longest))
 	if errors.Is(err, lms.ErrNotFound) {
 		return p, lms.ErrUnauthenticated.Because(err)
 	}
 	if err == nil && now.Sub(seen) > time.Minute {
-		err = touchSession(ctx, s.db, hashToken(token), now)
+		err = touchSession(ctx, s.DB, hashToken(token), now)
 	}
 	return p, err
 }
@@ -157,11 +157,11 @@ func (s *Service) Touch(ctx context.Context, tx pgx.Tx, tokenHash []byte, now ti
 
 // SignOut ends a session and the player that it opened.
 func (s *Service) SignOut(ctx context.Context, p lms.PersonID, token, from string, now time.Time) error {
-	return pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if err := pg.LockPerson(ctx, tx, p); err != nil {
 			return err
 		}
-		if err := s.player.Fence(ctx, tx, p); err != nil {
+		if err := s.Player.Fence(ctx, tx, p); err != nil {
 			return err
 		}
 		if err := deleteSession(ctx, tx, hashToken(token)); err != nil {
