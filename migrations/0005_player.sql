@@ -16,11 +16,13 @@ CREATE TABLE player.attempts (
     CONSTRAINT attempts_enrollment_mode_n_key UNIQUE (enrollment, mode, n)
 );
 
--- Run-time data of one activity of an attempt: element -> value, as the content set it.
+-- Run-time data of one activity of an attempt: element -> value, as the content set it; finished tells
+-- whether the last thing that the content said was that it is over.
 CREATE TABLE player.activity_data (
     attempt  bigint NOT NULL CONSTRAINT activity_data_attempt_fkey REFERENCES player.attempts,
     activity text NOT NULL,
     data     jsonb NOT NULL DEFAULT '{}',
+    finished boolean NOT NULL DEFAULT false,
     CONSTRAINT activity_data_pkey PRIMARY KEY (attempt, activity)
 );
 
@@ -84,12 +86,26 @@ CREATE TABLE player.attestations (
 CREATE TRIGGER attestations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON player.attestations
     FOR EACH STATEMENT EXECUTE FUNCTION accounts.append_only();
 
+-- Who was told that a course earns again only from a day on, and chose to go on for no credit (rules §5).
+CREATE TABLE player.no_credit_choices (
+    person       bigint NOT NULL CONSTRAINT no_credit_choices_person_fkey REFERENCES accounts.people,
+    enrollment   bigint NOT NULL CONSTRAINT no_credit_choices_enrollment_fkey REFERENCES enrollments.enrollments,
+    earns_again  date NOT NULL,
+    recorded_at  timestamptz NOT NULL,
+    CONSTRAINT no_credit_choices_pkey PRIMARY KEY (person, enrollment, earns_again)
+);
+CREATE TRIGGER no_credit_choices_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON player.no_credit_choices
+    FOR EACH STATEMENT EXECUTE FUNCTION accounts.append_only();
+
 -- Commits that came too late to count, kept with their evidence for a registrar.
 CREATE TABLE player.held_commits (
     id          bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT held_commits_pkey PRIMARY KEY,
     attempt     bigint NOT NULL CONSTRAINT held_commits_attempt_fkey REFERENCES player.attempts,
     epoch       bigint NOT NULL,
     seq         bigint NOT NULL,
+    activity    text NOT NULL,
+    of_epoch    bigint NOT NULL, -- of the session in which the work was done
+    finished    boolean NOT NULL,
     reason      text NOT NULL CONSTRAINT held_commits_reason_known CHECK (reason IN ('window_over')),
     changes     jsonb NOT NULL,
     recorded_at timestamptz NOT NULL

@@ -1,0 +1,130 @@
+package player
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mopd/lms"
+)
+
+// --- the live player ---
+
+type grantRow struct {
+	Person     lms.PersonID
+	Version    lms.VersionID
+	Enrollment lms.EnrollmentID
+}
+
+// selectGrant finds what a content label may serve at an instant.
+func selectGrant(ctx context.Context, tx pgx.Tx, label string, now time.Time) (grantRow, error) {
+	return one[grantRow](ctx, tx, "select grant", `SELECT person, version, enrollment FROM player.grants
+		WHERE label = $1 AND expires_at > $2`, label, now)
+}
+
+// leaseRow is the person's lease, with the session that holds it: none after a
+// fence without a successor.
+type leaseRow struct {
+	Epoch      int64
+	Seq        int64
+	Attempt    lms.AttemptID
+	Enrollment lms.EnrollmentID
+	TokenHash  []byte
+	Session    []byte
+	Device     *string
+	OpenedAt   *time.Time
+	SeenAt     *time.Time
+}
+
+func selectLease(ctx context.Context, tx pgx.Tx, p lms.PersonID) (leaseRow, error) {
+	return one[leaseRow](ctx, tx, "select lease", `SELECT l.epoch, l.seq, l.attempt, a.enrollment, l.token_hash, l.session, s.device, s.opened_at, s.seen_at
+		FROM player.leases l JOIN player.attempts a ON a.id = l.attempt
+		LEFT JOIN player.sessions s ON s.person = l.person AND s.epoch = l.epoch
+		WHERE l.person = $1`, p)
+}
+
+// advanceLease is the compare-and-set that lets one commit have one effect.
+func advanceLease(ctx context.Context, tx pgx.Tx, p lms.PersonID, epoch, seq int64) (bool, error) {
+	n, err := exec(ctx, tx, "advance lease", `UPDATE player.leases SET seq = $3
+		WHERE person = $1 AND epoch = $2 AND seq = $3 - 1 AND token_hash IS NOT NULL`, p, epoch, seq)
+	return n == 1, err
+}
+
+// updateSaved notes what is acknowledged, for the session and for its attempt.
+func updateSaved(ctx context.Context, tx pgx.Tx, p lms.PersonID, a lms.AttemptID, epoch, seq int64) error {
+	if _, err := exec(ctx, tx, "update session", `UPDATE player.sessions SET seq = $3 WHERE person = $1 AND epoch = $2`, p, epoch, seq); err != nil {
+		return err
+	}
+	_, err := exec(ctx, tx, "update attempt", `UPDATE player.attempts SET epoch = $2, seq = $3 WHERE id = $1`, a, epoch, seq)
+	return err
+}
+
+func updateSeen(ctx context.Context, tx pgx.Tx, p lms.PersonID, epoch int64, now time.Time, seat time.Duration) error {
+	_, err := exec(ctx, tx, "update session", `UPDATE player.sessions SET seen_at = greatest(seen_at, $3), seat_ms = seat_ms + $4
+		WHERE person = $1 AND epoch = $2`, p, epoch, now, seat.Milliseconds())
+	return err
+}
+
+// --- run-time data ---
+
+type dataRow struct {
+	Data     map[string]string
+	Finished bool
+}
+
+func selectData(ctx context.Context, tx pgx.Tx, a lms.AttemptID, activity string) (dataRow, error) {
+	return one[dataRow](ctx, tx, "select data", `SELECT data, finished FROM player.activity_data WHERE attempt = $1 AND activity = $2`, a, activity)
+}
+
+type mergedRow struct {
+	Status string
+	Raw    string
+	Exit   string
+	Size   int
+}
+
+// mergeData lays changes over an activity's data. ErrNotFound: the attempt has no
+// such activity.
+func mergeData(ctx context.Context, tx pgx.Tx, a lms.AttemptID, activity string, changes map[string]string, finished bool) (mergedRow, error) {
+	return one[mergedRow](ctx, tx, "merge data", `UPDATE player.activity_data SET data = data || $3, finished = $4
+		WHERE attempt = $1 AND activity = $2
+		RETURNING coalesce(data->>'cmi.core.lesson_status', '') AS status, coalesce(data->>'cmi.core.score.raw', '') AS raw,
+			coalesce(data->>'cmi.core.exit', '') AS exit, octet_length(data::text) AS size`, a, activity, changes, finished)
+}
+
+func updateStatus(ctx context.Context, tx pgx.Tx, a lms.AttemptID, activity, status string) error {
+	_, err := exec(ctx, tx, "update status", `UPDATE player.activity_data
+		SET data = data || jsonb_build_object('cmi.core.lesson_status', $3::text) WHERE attempt = $1 AND activity = $2`, a, activity, status)
+	return err
+}
+
+// upsertSessionTime sets the time that content reported for one session: reported
+// again, it replaces. False: the session is not one of this attempt.
+func upsertSessionTime(ctx context.Context, tx pgx.Tx, p lms.PersonID, a lms.AttemptID, epoch int64, activity string, centiseconds int64) (bool, error) {
+	n, err := exec(ctx, tx, "upsert session time", `INSERT INTO player.session_times (person, epoch, activity, centiseconds)
+		SELECT s.person, s.epoch, $4, $5 FROM player.sessions s WHERE s.person = $1 AND s.epoch = $3 AND s.attempt = $2
+		ON CONFLICT (person, epoch, activity) DO UPDATE SET centiseconds = EXCLUDED.centiseconds`, p, a, epoch, activity, centiseconds)
+	return n == 1, err
+}
+
+// selectTotalTime sums the session times of the attempt's sessions before an epoch,
+// in hundredths of a second.
+func selectTotalTime(ctx context.Context, tx pgx.Tx, a lms.AttemptID, activity string, before int64) (int64, error) {
+	return scalar[int64](ctx, tx, "sum session times", `SELECT coalesce(sum(t.centiseconds), 0)::bigint
+		FROM player.sessions s JOIN player.session_times t ON t.person = s.person AND t.epoch = s.epoch
+		WHERE s.attempt = $1 AND t.activity = $2 AND s.epoch < $3`, a, activity, before)
+}
+
+func insertHeld(ctx context.Context, tx pgx.Tx, a lms.AttemptID, epoch int64, b Batch, now time.Time) error {
+	changes := b.Changes
+	if changes == nil {
+		changes = map[string]string{}
+	}
+	if _, err := exec(ctx, tx, "hold commit", `INSERT INTO player.held_commits (attempt, epoch, seq, activity, of_epoch, finished, reason, changes, recorded_at)
+		VALUES ($1, $2, $3, $4, $5, $6, 'window_over', $7, $8)`, a, epoch, b.Seq, b.Activity, b.OfEpoch, b.Over, changes, now); err != nil {
+		return fmt.Errorf("batch %d: %w", b.Seq, err)
+	}
+	return nil
+}
