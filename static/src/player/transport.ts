@@ -1,0 +1,390 @@
+// The way to the server: one queue of numbered batches, at most one ordinary commit
+// in flight. A number is given once, when its first change is journaled; a batch is
+// sent again under the same number until the server acknowledges it. Only that makes
+// it saved.
+
+import type { Entry, Journal } from "./journal";
+import type { Saved, State } from "./protocol";
+
+export interface Fence {
+  device?: string;
+  since?: string;
+}
+
+export interface Listener {
+  save(state: "saved" | "saving" | "unsaved", at: number): void;
+  answered(saved: Saved): void;
+  fenced(fence: Fence, unsent: boolean): void;
+}
+
+interface Batch {
+  seq: number;
+  of: number;
+  activity: string;
+  changes: Record<string, string>;
+  over: boolean;
+  at: number;
+  entries: number;
+  /** Sent at least once: nothing more goes in. */
+  sealed: boolean;
+}
+
+type Outcome =
+  | { kind: "saved"; saved: Saved }
+  | { kind: "gap"; seq: number }
+  | { kind: "fenced"; fence: Fence }
+  | { kind: "failed" };
+
+const IDLE_MS = 1_000;
+/** Changes without a pause wait no longer than this. */
+const LONGEST_MS = 5_000;
+const ANSWER_MS = 20_000;
+const BACKOFF_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
+/** What browsers let one document have in flight with keepalive, in bytes. */
+const KEEPALIVE_BYTES = 65_536;
+/** A commit's body stays under the server's limit of 1 MiB. */
+const BODY_BYTES = 1_000_000;
+const BODY_BATCHES = 150;
+const URGENT = /^cmi\.core\.(lesson_status|exit|score\..+)$/;
+
+const utf8 = new TextEncoder();
+
+export class Transport {
+  private readonly queue: Batch[] = [];
+  private last = 0; // number given last
+  private flights = 0;
+  private kept = 0; // bytes in flight with keepalive
+  private flushed = 0; // number up to which a flush is in flight
+  private failures = 0;
+  private timer = 0;
+  private urgent = false; // what is queued does not wait for a pause
+  private stopped = false;
+  private savedAt = Date.now();
+  private waiting: (() => void)[] = [];
+
+  constructor(
+    private readonly token: string,
+    private readonly attempt: number,
+    private readonly epoch: number,
+    private readonly journal: Journal | null,
+    private readonly listener: Listener,
+  ) {
+    window.addEventListener("online", () => this.hurry());
+  }
+
+  /** Whether something has not been acknowledged. */
+  get unsent(): boolean {
+    return this.queue.length > 0;
+  }
+
+  /** Queues an earlier session's work, restamped and journaled already. */
+  drain(entries: Entry[]): void {
+    for (const e of entries) {
+      this.queue.push({ ...e, entries: 1, sealed: true });
+      this.last = e.seq;
+    }
+    this.report();
+    this.soon();
+  }
+
+  /** Queues a change: into the journal at once, to the server soon. */
+  change(activity: string, element: string, value: string): void {
+    this.add(activity, { [element]: value }, false);
+    if (URGENT.test(element)) {
+      this.soon();
+    } else {
+      this.later();
+    }
+  }
+
+  /** Sends what there is. */
+  commit(): void {
+    if (this.unsent) {
+      this.soon();
+    }
+  }
+
+  /** The content called LMSFinish: the page may be closing. */
+  finish(activity: string): void {
+    this.add(activity, {}, true);
+    this.flush();
+  }
+
+  private add(activity: string, changes: Record<string, string>, over: boolean): void {
+    if (this.stopped) {
+      return;
+    }
+    let batch = this.queue[this.queue.length - 1];
+    if (!batch || batch.sealed || batch.over) {
+      batch = {
+        seq: ++this.last, of: this.epoch, activity, changes: {}, over: false,
+        at: Date.now(), entries: 0, sealed: false,
+      };
+      this.queue.push(batch);
+    }
+    Object.assign(batch.changes, changes);
+    batch.over = over;
+    this.journal?.write({
+      attempt: this.attempt, epoch: this.epoch, seq: batch.seq, ordinal: batch.entries++,
+      of: batch.of, activity, changes, over, at: Date.now(),
+    });
+    this.report();
+  }
+
+  /** Sends all that is not acknowledged in one request that outlives the page, if it fits into what browsers allow. */
+  flush(): void {
+    if (this.stopped || this.queue.length === 0 || this.flushed === this.last) {
+      return;
+    }
+    this.cancel();
+    const batches = [...this.queue];
+    const body = this.body(batches);
+    const size = utf8.encode(body).length;
+    const fits = this.kept + size <= KEEPALIVE_BYTES;
+    if (fits) {
+      this.kept += size;
+      this.flushed = this.last;
+    }
+    void this.send(body, fits).then((outcome) => {
+      if (fits) {
+        this.kept -= size;
+      }
+      this.flushed = 0;
+      this.settle(outcome);
+    });
+  }
+
+  /** Resolves when everything is acknowledged, or when this player is fenced. */
+  idle(): Promise<void> {
+    return this.queue.length === 0 || this.stopped
+      ? Promise.resolve()
+      : new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  /** Tries again now: the line is back, or the page is looked at again. */
+  hurry(): void {
+    if (this.unsent) {
+      this.arm(0);
+    }
+  }
+
+  /** Another player has taken over: nothing more is sent. */
+  stop(fence: Fence): void {
+    if (this.stopped) {
+      return;
+    }
+    this.stopped = true;
+    this.cancel();
+    this.listener.fenced(fence, this.unsent);
+    this.release();
+  }
+
+  /** Tells the server that the course is visible and used, and asks whether this player is still the live one. */
+  async beat(): Promise<void> {
+    if (this.stopped) {
+      return;
+    }
+    const outcome = await this.exchange("/.rt/heartbeat", JSON.stringify({ epoch: this.epoch }), false);
+    if (outcome.kind === "fenced") {
+      this.stop(outcome.fence);
+    } else if (outcome.kind === "saved" && !this.stopped) {
+      this.acknowledged(outcome.saved.acked.seq);
+      this.listener.answered(outcome.saved);
+      this.report();
+      if (this.failures > 0) {
+        this.hurry();
+      }
+    }
+  }
+
+  /** The state to start from; undefined when fenced. Tries until it has an answer. */
+  async state(): Promise<State | undefined> {
+    while (!this.stopped) {
+      try {
+        const answer = await this.fetch("/.rt/state", JSON.stringify({ epoch: this.epoch }), false);
+        if (answer.ok) {
+          this.failures = 0;
+          return (await answer.json()) as State;
+        }
+        const outcome = await this.refused(answer);
+        if (outcome.kind === "fenced") {
+          this.stop(outcome.fence);
+          return undefined;
+        }
+      } catch {
+        // The line is down: wait below.
+      }
+      this.failures++;
+      await new Promise((resolve) => window.setTimeout(resolve, this.backoff()));
+    }
+    return undefined;
+  }
+
+  private soon(): void {
+    this.urgent = true;
+    if (this.failures === 0) {
+      this.arm(0);
+    }
+  }
+
+  // After a pause; but changes without a pause do not wait for ever.
+  private later(): void {
+    const newest = this.queue[this.queue.length - 1];
+    if (!this.urgent && this.failures === 0 && newest) {
+      this.arm(Math.min(IDLE_MS, newest.at + LONGEST_MS - Date.now()));
+    }
+  }
+
+  private arm(delay: number): void {
+    this.cancel();
+    if (!this.stopped) {
+      this.timer = window.setTimeout(() => this.pump(), Math.max(0, delay));
+    }
+  }
+
+  private cancel(): void {
+    window.clearTimeout(this.timer);
+    this.timer = 0;
+  }
+
+  private backoff(): number {
+    const base = BACKOFF_MS[Math.min(this.failures, BACKOFF_MS.length) - 1] ?? 0;
+    return base * (0.75 + Math.random() / 2);
+  }
+
+  private pump(): void {
+    this.cancel();
+    if (this.stopped || this.queue.length === 0) {
+      return;
+    }
+    if (this.flights > 0) {
+      this.urgent = true; // what is in flight pumps again when it lands
+      return;
+    }
+    this.urgent = false;
+    const batches: Batch[] = [];
+    let size = 0;
+    for (const b of this.queue) {
+      size += JSON.stringify(b.changes).length * 3 + 200; // UTF-8 has at most 3 bytes for each UTF-16 unit
+      if (batches.length > 0 && (size > BODY_BYTES || batches.length === BODY_BATCHES)) {
+        break;
+      }
+      batches.push(b);
+    }
+    void this.send(this.body(batches), false).then((outcome) => this.settle(outcome));
+  }
+
+  private body(batches: Batch[]): string {
+    const wire = batches.map((b) => {
+      b.sealed = true;
+      return { seq: b.seq, of_epoch: b.of, activity: b.activity, changes: b.changes, terminated: b.over };
+    });
+    const main = wire.pop();
+    return JSON.stringify({ epoch: this.epoch, ...main, ...(wire.length > 0 ? { earlier: wire } : {}) });
+  }
+
+  private async send(body: string, keepalive: boolean): Promise<Outcome> {
+    this.flights++;
+    const outcome = await this.exchange("/.rt/commit", body, keepalive);
+    this.flights--;
+    return outcome;
+  }
+
+  private async exchange(path: string, body: string, keepalive: boolean): Promise<Outcome> {
+    try {
+      const answer = await this.fetch(path, body, keepalive);
+      return answer.ok ? { kind: "saved", saved: (await answer.json()) as Saved } : await this.refused(answer);
+    } catch {
+      return { kind: "failed" };
+    }
+  }
+
+  private async fetch(path: string, body: string, keepalive: boolean): Promise<Response> {
+    const gone = new AbortController();
+    const limit = window.setTimeout(() => gone.abort(), ANSWER_MS);
+    try {
+      return await fetch(path, {
+        method: "POST",
+        headers: { Authorization: `Bearer ${this.token}`, "Content-Type": "application/json", Accept: "application/json" },
+        body,
+        keepalive,
+        credentials: "omit",
+        cache: "no-store",
+        signal: gone.signal,
+      });
+    } finally {
+      window.clearTimeout(limit);
+    }
+  }
+
+  private async refused(answer: Response): Promise<Outcome> {
+    if (answer.status === 401 || answer.status === 404) {
+      return { kind: "fenced", fence: {} }; // a token or a grant that is no more
+    }
+    if (answer.status !== 409) {
+      return { kind: "failed" };
+    }
+    const told = (await answer.json()) as { code: string; acked?: { seq: number } } & Fence;
+    if (told.code === "commit_gap" && told.acked) {
+      return { kind: "gap", seq: told.acked.seq };
+    }
+    return { kind: "fenced", fence: { device: told.device, since: told.since } };
+  }
+
+  private settle(outcome: Outcome): void {
+    if (this.stopped) {
+      return;
+    }
+    switch (outcome.kind) {
+      case "fenced":
+        this.stop(outcome.fence);
+        return;
+      case "saved":
+        this.failures = 0;
+        this.acknowledged(outcome.saved.acked.seq);
+        this.listener.answered(outcome.saved);
+        break;
+      case "gap":
+        this.acknowledged(outcome.seq);
+        this.failures++;
+        break;
+      case "failed":
+        this.failures++;
+    }
+    this.report();
+    const next = this.queue[0];
+    if (!next) {
+      this.release();
+    } else if (this.failures > 0) {
+      this.arm(this.backoff());
+    } else if (next.sealed || this.urgent) {
+      this.arm(0);
+    } else if (!this.timer) {
+      this.later();
+    }
+  }
+
+  private acknowledged(seq: number): void {
+    this.savedAt = Date.now();
+    if (!this.queue[0] || this.queue[0].seq > seq) {
+      return;
+    }
+    while (this.queue[0] && this.queue[0].seq <= seq) {
+      this.queue.shift();
+    }
+    this.journal?.acknowledge({ epoch: this.epoch, seq });
+  }
+
+  private release(): void {
+    this.waiting.splice(0).forEach((resolve) => resolve());
+  }
+
+  private report(): void {
+    const first = this.queue[0];
+    if (!first) {
+      this.listener.save("saved", this.savedAt);
+    } else {
+      this.listener.save(this.failures > 0 ? "unsaved" : "saving", first.at);
+    }
+  }
+}
