@@ -1,4 +1,5 @@
-// Command demo runs the product on embedded parts, on one machine, with nothing to install but Postgres.
+// Command demo runs the product on embedded parts, on one machine, with nothing to
+// configure: its own Postgres, its own object store, courses and accounts to try.
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 )
 
 type commands struct {
+	Run   runCommand   `cmd:"" default:"withargs" help:"Run the demo (the default)."`
 	Store storeCommand `cmd:"" help:"Serve an S3 object store from a folder."`
 }
 

@@ -2,8 +2,11 @@ package web
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,6 +97,24 @@ func (v *views) sentence(lang string, e *lms.Error) string {
 		args = append(args, name, value)
 	}
 	return v.text(lang, "error."+e.Code, args...)
+}
+
+// Explain is the sentence of an error, and of each form field that it is about, for
+// a command line.
+func Explain(features map[string]fs.FS, lang string, err error) string {
+	e, ok := lms.AsError(err)
+	if !ok {
+		return err.Error()
+	}
+	v, viewsErr := parseViews(features)
+	if viewsErr != nil {
+		return errors.Join(err, viewsErr).Error()
+	}
+	sentences := []string{v.sentence(lang, e)}
+	for _, field := range slices.Sorted(maps.Keys(e.Fields)) {
+		sentences = append(sentences, field+": "+v.sentence(lang, lms.NewError(e.Kind, e.Fields[field])))
+	}
+	return strings.Join(sentences, "\n")
 }
 
 // Text is a string of the catalogs in the request's language.

@@ -103,8 +103,10 @@ func (s *Server) ContentURL(label string) string {
 
 // Label is the content label of a request, or "" on the application's host.
 func (s *Server) Label(c *fiber.Ctx) string {
-	label, _ := s.label(string(c.Request().URI().Host()))
-	return label
+	if label, ok := s.label(string(c.Request().URI().Host())); ok {
+		return label
+	}
+	return ""
 }
 
 func (s *Server) label(hostport string) (string, bool) {

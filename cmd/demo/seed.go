@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"mopd/cmd/demo/coursekit"
+	"mopd/cmd/internal/app"
+	"mopd/courses"
+	"mopd/lms"
+	"mopd/lms/accounts"
+)
+
+const demoPassword = "demo-password"
+
+type demoPerson struct {
+	accounts.NewPerson
+	what string
+}
+
+// people are the demo's accounts, one for each role.
+var people = []demoPerson{
+	demoAccount("Maya", "Ortiz", "caregiver@demo.example", "caregiver"),
+	demoAccount("Andre", "Lewis", "author@demo.example", "course author", lms.Author),
+	demoAccount("Grace", "Kim", "finance@demo.example", "finance", lms.Finance),
+	demoAccount("Ruth", "Meyer", "registrar@demo.example", "registrar", lms.Registrar),
+	demoAccount("Sam", "Baker", "administrator@demo.example", "administrator", lms.Administrator),
+}
+
+func demoAccount(given, family, email, what string, roles ...lms.Role) demoPerson {
+	return demoPerson{accounts.NewPerson{Given: given, Family: family, Email: email, Password: demoPassword, Roles: roles}, what}
+}
+
+// seed adds the accounts and the catalog that are not there yet.
+func seed(ctx context.Context, a *app.App, now time.Time) error {
+	for _, p := range people {
+		if _, err := a.Accounts.Add(ctx, p.NewPerson, now); err != nil && !errors.Is(err, accounts.ErrEmailTaken) {
+			return err
+		}
+	}
+	list, err := coursekit.Catalog()
+	if err != nil {
+		return err
+	}
+	for _, c := range list.Courses {
+		if err := seedCourse(ctx, a.Courses, list, c, now); err != nil {
+			return fmt.Errorf("course %s: %w", c.Code, err)
+		}
+	}
+	return nil
+}
+
+func seedCourse(ctx context.Context, service *courses.Service, list coursekit.CourseList, c coursekit.Course, now time.Time) error {
+	facts := courses.Facts{
+		Code: c.Code, Title: c.Title, Summary: c.Summary, Sponsor: list.Sponsor, Topics: c.Topics, Series: c.Series,
+		Fee: lms.Money(c.FeeCents), SafeSleep: c.SafeSleep,
+		Approval: courses.Approval{Number: "DEMO-" + c.Code, Hours: lms.Hours(c.ClockHours * 4), From: lms.Date{Year: 2026, Month: 1, Day: 1}, Approver: list.Sponsor},
+	}
+	if !slices.Contains(coursekit.Codes(), c.Code) {
+		if _, err := service.AddCourse(ctx, courses.Actor{}, facts, now); !errors.Is(err, courses.ErrCodeTaken) {
+			return err
+		}
+		return nil
+	}
+	var pkg bytes.Buffer
+	if err := coursekit.Build(c.Code, &pkg); err != nil {
+		return err
+	}
+	_, err := service.Publish(ctx, courses.Actor{}, courses.PublishRequest{
+		Facts: facts, Name: c.Code + ".zip", Package: bytes.NewReader(pkg.Bytes()), Size: int64(pkg.Len()),
+	}, now)
+	return err
+}

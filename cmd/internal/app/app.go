@@ -1,0 +1,167 @@
+// Package app wires the product, once: the commands and the journeys' tests boot
+// this same object. It decides nothing itself. Start at New.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+
+	"mopd/courses"
+	"mopd/lms/accounts"
+	"mopd/lms/blob"
+	"mopd/lms/enrollments"
+	"mopd/lms/jobs"
+	"mopd/lms/pg"
+	"mopd/lms/web"
+	"mopd/player"
+	"mopd/registry"
+)
+
+// Stores say where facts and bytes are kept.
+type Stores struct {
+	DatabaseURL string `help:"Postgres to keep every fact in." env:"DATABASE_URL" required:"" placeholder:"postgres://…"`
+	S3Endpoint  string `help:"Object store, host and port." env:"S3_ENDPOINT" required:"" placeholder:"minio:9000"`
+	S3AccessKey string `help:"Access key of the object store." env:"S3_ACCESS_KEY" required:"" placeholder:"…"`
+	S3SecretKey string `help:"Secret key of the object store." env:"S3_SECRET_KEY" required:"" placeholder:"…"`
+	S3Bucket    string `help:"Bucket that holds every byte of course content." env:"S3_BUCKET" default:"courses"`
+	S3TLS       bool   `help:"Speak TLS to the object store." env:"S3_TLS" name:"s3-tls"`
+}
+
+// Open connects to both.
+func (s Stores) Open(ctx context.Context) (*pgxpool.Pool, *blob.Store, error) {
+	db, err := pg.Open(ctx, s.DatabaseURL)
+	if err != nil {
+		return nil, nil, err
+	}
+	blobs, err := blob.Open(ctx, blob.Config{Endpoint: s.S3Endpoint, AccessKey: s.S3AccessKey, SecretKey: s.S3SecretKey, Bucket: s.S3Bucket, Secure: s.S3TLS})
+	if err != nil {
+		db.Close()
+		return nil, nil, err
+	}
+	return db, blobs, nil
+}
+
+// Settings are what a deployment decides.
+type Settings struct {
+	Stores
+	AppURL         string   `help:"Origin of the application, as browsers see it." env:"APP_URL" required:"" placeholder:"https://learn.example.org"`
+	ContentHost    string   `help:"Host under which each grant of course content gets a host of its own; needs wildcard DNS and a wildcard certificate." env:"CONTENT_HOST" required:"" placeholder:"content.example.org"`
+	SecretKey      string   `help:"Secret of 32 characters at least, the same for every process; signs the tokens that protect forms." env:"SECRET_KEY" required:"" placeholder:"…"`
+	TrustedProxies []string `help:"Addresses of reverse proxies whose X-Forwarded-For counts." env:"TRUSTED_PROXIES"`
+}
+
+// App is the whole product in one process.
+type App struct {
+	DB          *pgxpool.Pool
+	Blobs       *blob.Store
+	Web         *web.Server
+	Accounts    *accounts.Service
+	Courses     *courses.Service
+	Enrollments *enrollments.Service
+	Player      *player.Service
+	Registry    *registry.Service
+
+	jobs *jobs.Client
+	now  func() time.Time
+	log  *slog.Logger
+}
+
+// New connects the product to its database and object store and wires its features.
+// Time is what now says.
+func New(ctx context.Context, s Settings, now func() time.Time, log *slog.Logger) (*App, error) {
+	appURL, err := url.Parse(s.AppURL)
+	if err != nil {
+		return nil, fmt.Errorf("application URL: %w", err)
+	}
+	a := &App{now: now, log: log}
+	if a.DB, a.Blobs, err = s.Open(ctx); err != nil {
+		return nil, err
+	}
+	if a.jobs, err = jobs.NewInserter(a.DB, log); err != nil {
+		a.Close()
+		return nil, err
+	}
+	a.wire()
+	a.Web, err = web.New(web.Config{
+		AppURL: appURL, ContentHost: s.ContentHost, Secret: []byte(s.SecretKey), TrustedProxies: s.TrustedProxies,
+		Now: now, Log: log, Sessions: a.Accounts, Views: Views(),
+	})
+	if err != nil {
+		a.Close()
+		return nil, err
+	}
+	for _, feature := range []interface{ Routes(*web.Server) }{a.Accounts, a.Courses, a.Enrollments, a.Player, a.Registry} {
+		feature.Routes(a.Web)
+	}
+	return a, nil
+}
+
+// wire makes the features and hands each what it needs of the others.
+func (a *App) wire() {
+	a.Accounts = accounts.New(accounts.Dependencies{DB: a.DB})
+	a.Courses = courses.New(courses.Dependencies{DB: a.DB, Blobs: a.Blobs, Jobs: a.jobs, Audit: a.Accounts})
+	a.Registry = registry.New(registry.Dependencies{DB: a.DB, Jobs: a.jobs, Audit: a.Accounts})
+	a.Enrollments = enrollments.New(enrollments.Dependencies{DB: a.DB, Courses: a.Courses, Registry: a.Registry, Audit: a.Accounts})
+	a.Player = player.New(player.Dependencies{
+		DB: a.DB, Courses: a.Courses, Enrollments: a.Enrollments, Registry: a.Registry, Accounts: a.Accounts, Blobs: a.Blobs, Random: rand.Reader,
+	})
+	a.Accounts.Player, a.Enrollments.Player = a.Player, a.Player
+	a.Courses.Standings = a.Enrollments
+}
+
+// Views are the templates and messages of every feature.
+func Views() map[string]fs.FS {
+	return map[string]fs.FS{
+		"accounts": accounts.Views, "courses": courses.Views, "enrollments": enrollments.Views, "player": player.Views, "registry": registry.Views,
+	}
+}
+
+// Serve answers requests on the listener until ctx ends, then lets those under way
+// finish.
+func (a *App) Serve(ctx context.Context, l net.Listener) error {
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		stopped <- a.Web.Shutdown(grace)
+	}()
+	if err := a.Web.Serve(l); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return <-stopped
+}
+
+// Work works jobs until ctx ends, then lets those under way finish.
+func (a *App) Work(ctx context.Context) error {
+	workers := river.NewWorkers()
+	a.Registry.Workers(workers, a.now)
+	a.Courses.Workers(workers, a.now)
+	client, err := jobs.NewWorker(a.DB, workers, a.Courses.Periodic(), a.log)
+	if err != nil {
+		return err
+	}
+	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("start working: %w", err)
+	}
+	a.log.Info("working jobs")
+	<-ctx.Done()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobs.Timeout+5*time.Second)
+	defer cancel()
+	if err := client.Stop(grace); err != nil {
+		return fmt.Errorf("stop working: %w", err)
+	}
+	return nil
+}
+
+// Close gives the connections back.
+func (a *App) Close() { a.DB.Close() }

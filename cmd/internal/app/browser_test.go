@@ -1,0 +1,334 @@
+package app_test
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+//go:embed testdata/axe.min.js
+var axe string
+
+// patience is how long a journey waits for something that a person would see at
+// once; two busy cores can be slow.
+const patience = 20 * time.Second
+
+// browser starts a Chromium of its own that looks like a desk computer: headless
+// ones have neither a mouse nor a real screen. profile "" is a fresh one.
+func browser(t testing.TB, profile string, more ...chromedp.ExecAllocatorOption) context.Context {
+	t.Helper()
+	path := os.Getenv("CHROMIUM")
+	if path == "" {
+		path = "/usr/bin/chromium"
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("blink-settings", "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4"),
+		chromedp.Flag("screen-info", "{1366x900}"), chromedp.WindowSize(1366, 900),
+		chromedp.Flag("lang", "en-US"),
+	)
+	if profile != "" {
+		opts = append(opts, chromedp.UserDataDir(profile))
+	}
+	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), append(opts, more...)...)
+	ctx, stop := chromedp.NewContext(alloc)
+	t.Cleanup(func() { stop(); stopAlloc() })
+	require.NoError(t, chromedp.Do(ctx), "start Chromium")
+	return ctx
+}
+
+// tab is one tab of a browser on one box.
+type tab struct {
+	testing.TB
+	ctx context.Context
+	box *box
+}
+
+// newTab opens a tab that shares nothing with other tests' tabs.
+func (b *box) newTab(t testing.TB) *tab {
+	t.Helper()
+	ctx, stop := chromedp.NewContext(browser(t, ""))
+	t.Cleanup(stop)
+	return b.tabIn(t, ctx)
+}
+
+// tabIn is the tab of a context, answering every dialog with yes.
+func (b *box) tabIn(t testing.TB, ctx context.Context) *tab {
+	t.Helper()
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("about:blank")))
+	acceptDialogs(ctx)
+	return &tab{TB: t, ctx: ctx, box: b}
+}
+
+// beside opens a second tab in the same browser, which shares its cookies.
+func (p *tab) beside() *tab {
+	p.Helper()
+	ctx, stop := chromedp.NewContext(p.ctx)
+	p.Cleanup(stop)
+	return p.box.tabIn(p.TB, ctx)
+}
+
+func acceptDialogs(ctx context.Context) {
+	dialogs := chromedp.Events(ctx, page.JavascriptDialogOpening)
+	go func() {
+		for _, err := range dialogs {
+			if err != nil {
+				return
+			}
+			// The page may be gone already: then nobody waits for the answer.
+			if _, err := chromedp.Call(ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true}); err != nil && ctx.Err() != nil {
+				return
+			}
+		}
+	}()
+}
+
+// open goes to a path of the application.
+func (p *tab) open(path string) {
+	p.Helper()
+	p.do("open "+path, chromedp.Navigate(p.box.url+path))
+}
+
+func (p *tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
+	p.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		p.fail(what, err)
+	}
+}
+
+func (p *tab) fail(what string, err error) {
+	p.Helper()
+	text, textErr := chromedp.Run(p.ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText.slice(0, 1500)`))
+	p.Fatalf("%s: %v\nthe page shows:\n%s", what, errors.Join(err, textErr), text)
+}
+
+// click clicks what a selector finds, and waits for the page that it leads to if
+// it leads to one.
+func (p *tab) click(css string) {
+	p.Helper()
+	p.do("click "+css, chromedp.Click(chromedp.CSS(css), chromedp.NodeVisible))
+}
+
+func (p *tab) fill(css, text string) {
+	p.Helper()
+	p.do("fill "+css, chromedp.SetValue(chromedp.CSS(css), text))
+}
+
+// sees waits until the page says something.
+func (p *tab) sees(text string) {
+	p.Helper()
+	p.until("the page says "+text, fmt.Sprintf(`document.body.innerText.toLowerCase().includes(%s)`, js(strings.ToLower(text))))
+}
+
+// until waits for a JavaScript condition of the page, over navigations.
+func (p *tab) until(what, condition string) {
+	p.Helper()
+	err := wait(p.ctx, func(ctx context.Context) (bool, error) {
+		return chromedp.Run(ctx, chromedp.Evaluate[bool](`!!(`+condition+`)`))
+	})
+	if err != nil {
+		p.fail("waiting until "+what, err)
+	}
+}
+
+func eval[T any](p *tab, expression string) T {
+	p.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		p.fail("evaluate "+expression, err)
+	}
+	return v
+}
+
+// wait asks again until the answer is yes. An error counts as no: a page that is
+// just being replaced answers with one.
+func wait(ctx context.Context, ask func(context.Context) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ok, err := ask(ctx)
+		if ok {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(errors.New("it did not happen in time"), err)
+		case <-tick.C:
+		}
+	}
+}
+
+// sco reaches into the lesson that the player shows.
+type sco struct {
+	*tab
+	ctx  context.Context // of the target that holds the content frame
+	path []string        // iframes from there to the lesson
+}
+
+// lesson waits for the lesson in the player of the tab.
+func (p *tab) lesson() *sco {
+	p.Helper()
+	s := &sco{tab: p, ctx: p.ctx, path: []string{"iframe.mo-player__frame", "#sco"}}
+	if !p.box.sameSite {
+		s.ctx, s.path = p.contentTarget(), []string{"#sco"}
+		acceptDialogs(s.ctx)
+	}
+	return s
+}
+
+// contentTarget attaches to the content frame, which on another site is a target
+// of its own.
+func (p *tab) contentTarget() context.Context {
+	p.Helper()
+	own := chromedp.FromContext(p.ctx).Target.TargetID
+	var id target.ID
+	err := wait(p.ctx, func(ctx context.Context) (bool, error) {
+		targets, err := chromedp.Targets(ctx)
+		for _, info := range targets {
+			if info.Type == "iframe" && info.ParentID == own && strings.Contains(info.URL, "/.frame/") {
+				id = info.TargetID
+			}
+		}
+		return id != "", err
+	})
+	if err != nil {
+		p.fail("find the content frame", err)
+	}
+	ctx, stop := chromedp.NewContext(p.ctx, chromedp.WithTargetID(id))
+	p.Cleanup(stop)
+	return ctx
+}
+
+func (s *sco) node(ctx context.Context) (*chromedp.Node, error) {
+	var node *chromedp.Node
+	for _, css := range s.path {
+		var opts []chromedp.QueryOption
+		if node != nil {
+			opts = append(opts, chromedp.FromNode(node))
+		}
+		nodes, err := chromedp.Run(ctx, chromedp.Nodes(chromedp.CSS(css), opts...))
+		if err != nil {
+			return nil, err
+		}
+		node = nodes[0]
+	}
+	return node, nil
+}
+
+// until waits for a JavaScript condition of the lesson.
+func (s *sco) until(what, condition string) {
+	s.Helper()
+	err := wait(s.ctx, func(ctx context.Context) (bool, error) {
+		try, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		node, err := s.node(try)
+		if err != nil {
+			return false, err
+		}
+		return chromedp.Run(try, chromedp.Poll[bool](`!!(`+condition+`)`, chromedp.WithPollingInFrame(node), chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(time.Second)))
+	})
+	if err != nil {
+		s.fail("waiting until in the lesson "+what, err)
+	}
+}
+
+// click presses a button of the lesson with the mouse.
+func (s *sco) click(css string) {
+	s.Helper()
+	s.until(css+" can be pressed", fmt.Sprintf(`(e => e && !e.disabled && e.getClientRects().length)(document.querySelector(%s))`, js(css)))
+	err := wait(s.ctx, func(ctx context.Context) (bool, error) {
+		try, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		node, err := s.node(try)
+		if err != nil {
+			return false, err
+		}
+		err = chromedp.Do(try, chromedp.Click(chromedp.CSS(css), chromedp.FromNode(node)))
+		return err == nil, err
+	})
+	if err != nil {
+		s.fail("click "+css+" in the lesson", err)
+	}
+}
+
+// accessible fails on every violation of WCAG 2.2 AA that axe-core finds on the
+// page, and keeps screenshots where MOPD_SCREENSHOTS names a folder.
+func (p *tab) accessible(name string) {
+	p.Helper()
+	p.do("load axe", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := chromedp.Evaluate[chromedp.Void](axe+";undefined")(ctx, t)
+		return err
+	}))
+	type violation struct {
+		ID, Help string
+		Nodes    []struct{ HTML, FailureSummary string }
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, 2*patience)
+	defer cancel()
+	found, err := chromedp.Run(ctx, chromedp.Evaluate[[]violation](
+		`axe.run(document, {iframes: false, runOnly: ["wcag2a","wcag2aa","wcag21a","wcag21aa","wcag22aa","best-practice"]}).then(r => r.violations.map(v => ({ID: v.id, Help: v.help, Nodes: v.nodes.map(n => ({HTML: n.html, FailureSummary: n.failureSummary}))})))`,
+		chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.fail("run axe on "+name, err)
+	}
+	for _, v := range found {
+		p.Errorf("axe on %s: %s (%s)", name, v.Help, v.ID)
+		for _, n := range v.Nodes {
+			p.Logf("    %s\n    %s", n.HTML, n.FailureSummary)
+		}
+	}
+	p.noSidewaysScroll(name)
+	p.screenshot(name)
+}
+
+// noSidewaysScroll looks at the page 320 CSS px wide, which is 1280 px at 400 %.
+func (p *tab) noSidewaysScroll(name string) {
+	p.Helper()
+	p.do("narrow", chromedp.EmulateViewport(320, 640))
+	if wide := eval[int](p, `document.documentElement.scrollWidth`); wide > 320 {
+		p.Errorf("%s scrolls sideways at 400 %% zoom: it is %d px wide of 320", name, wide)
+	}
+	p.do("widen", chromedp.ResetViewport())
+}
+
+func (p *tab) screenshot(name string) {
+	p.Helper()
+	dir := os.Getenv("MOPD_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	for _, width := range []int64{1280, 390} {
+		p.do("size", chromedp.EmulateViewport(width, 800))
+		png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+		require.NoError(p, err)
+		require.NoError(p, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d.png", name, width)), png, 0o600))
+	}
+	p.do("size", chromedp.ResetViewport())
+}
+
+func js(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}

@@ -1,0 +1,142 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// line cuts the connection of the content frame, or mends it.
+func (s *sco) line(up bool) {
+	s.Helper()
+	patterns := []*network.BlockPattern{{URLPattern: "*://*:*/.rt/*", Block: true}}
+	if up {
+		patterns = nil
+	}
+	s.do("enable network", chromedp.Func(func(context.Context, *chromedp.Target) error {
+		if _, err := chromedp.Call(s.ctx, network.Enable, network.EnableParams{}); err != nil {
+			return err
+		}
+		_, err := chromedp.Call(s.ctx, network.SetBlockedURLs, network.SetBlockedURLsParams{URLPatterns: patterns})
+		return err
+	}))
+}
+
+func TestTheConnectionIsCutForAMinuteAndNothingIsLost(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.publishOne("ONE-1", "First course")
+	p := b.newTab(t)
+	p.signIn(b.person("Maya"))
+	p.begin("ONE-1")
+	lesson := p.lesson()
+	lesson.click("#turn")
+	p.saved()
+
+	lesson.line(false)
+	cut := time.Now()
+	lesson.click("#turn")
+	p.until("the banner says since when nothing is saved", `!document.querySelector("#banner").hidden && document.querySelector("#banner").innerText.includes("ot saved since")`)
+	p.until("the save line does not claim more", `document.querySelector("#save").dataset.state == "unsaved"`)
+	p.accessible("player-unsaved")
+	for n := 3; n <= 6; n++ {
+		lesson.click("#turn")
+		lesson.until("the course goes on", fmt.Sprintf(`document.querySelector("#page").textContent == "%d"`, n))
+	}
+	require.Equal(t, "1", b.savedPage(), "the server knows nothing of what happened since")
+	<-time.After(time.Until(cut.Add(time.Minute)))
+	p.until("a minute later it still says so", `document.querySelector("#save").dataset.state == "unsaved"`)
+
+	lesson.line(true)
+	p.saved()
+	p.until("the banner is gone", `document.querySelector("#banner").hidden`)
+	require.Equal(t, "6", b.savedPage())
+}
+
+// savedPage is the page that the database holds.
+func (b *box) savedPage() (page string) {
+	b.Helper()
+	require.NoError(b, b.DB.QueryRow(b.Context(), `SELECT coalesce(data->>'cmi.core.lesson_location', '') FROM player.activity_data`).Scan(&page))
+	return page
+}
+
+func TestABrowserKilledRightAfterAChangeStillHasIt(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.publishOne("ONE-1", "First course")
+	maya := b.person("Maya")
+	profile := t.TempDir()
+
+	ctx := browser(t, profile)
+	p := b.tabIn(t, ctx)
+	p.signIn(maya)
+	p.begin("ONE-1")
+	path := eval[string](p, `location.pathname`)
+	lesson := p.lesson()
+	lesson.click("#turn")
+	p.saved()
+	lesson.line(false)
+	lesson.click("#turn")
+	lesson.click("#turn")
+	lesson.until("the third page shows", `document.querySelector("#page").textContent == "3"`)
+	killBrowser(t, profile)
+	require.Equal(t, "1", b.savedPage(), "the changes had not reached the server")
+
+	p = b.tabIn(t, browser(t, profile))
+	p.signIn(maya)
+	p.open(path)
+	p.lesson().until("the lesson is where it was left", `document.querySelector("#page").textContent == "3"`)
+	p.saved()
+	require.Equal(t, "3", b.savedPage())
+}
+
+// killBrowser ends the Chromium that this test started on a profile, as a power cut
+// would: its lock names the process.
+func killBrowser(t testing.TB, profile string) {
+	t.Helper()
+	lock, err := os.Readlink(filepath.Join(profile, "SingletonLock"))
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(lock[strings.LastIndex(lock, "-")+1:])
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	require.NoError(t, wait(t.Context(), func(context.Context) (bool, error) { return syscall.Kill(pid, 0) != nil, nil }))
+	for _, name := range []string{"SingletonLock", "SingletonCookie", "SingletonSocket"} {
+		require.NoError(t, os.RemoveAll(filepath.Join(profile, name)))
+	}
+}
+
+func TestASecondTabTakesOverAndTheFirstSaysSo(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.publishOne("ONE-1", "First course")
+	first := b.newTab(t)
+	first.signIn(b.person("Maya"))
+	first.begin("ONE-1")
+	lesson := first.lesson()
+	lesson.click("#turn")
+	first.saved()
+
+	second := first.beside()
+	second.open(eval[string](first, `location.pathname`))
+	taken := second.lesson()
+	taken.until("the second tab goes on where the first was", `document.querySelector("#page").textContent == "1"`)
+	first.until("the first tab says that the course is open elsewhere", `!document.querySelector("#panel").hidden`)
+	first.accessible("player-fenced")
+	taken.click("#turn")
+	second.saved()
+	require.Equal(t, "2", b.savedPage())
+
+	first.click("#panel-actions button")
+	first.lesson().until("the first tab takes it back", `document.querySelector("#page").textContent == "2"`)
+	second.until("the second tab says so", `!document.querySelector("#panel").hidden`)
+}
