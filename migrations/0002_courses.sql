@@ -15,7 +15,8 @@ CREATE TABLE courses.courses (
     recorded_at timestamptz NOT NULL
 );
 
--- The approval of a course's clock hours; valid_until is the first day after it.
+-- The approval of a course's clock hours; valid_until is the first day after it. A
+-- correction is a new row of the same number: the latest one says what holds.
 CREATE TABLE courses.approvals (
     id          bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT approvals_pkey PRIMARY KEY,
     course      bigint NOT NULL CONSTRAINT approvals_course_fkey REFERENCES courses.courses,
@@ -24,9 +25,13 @@ CREATE TABLE courses.approvals (
     valid_from  date NOT NULL,
     valid_until date CONSTRAINT approvals_valid_order CHECK (valid_until > valid_from),
     approver    text NOT NULL CONSTRAINT approvals_approver_length CHECK (length(approver) BETWEEN 1 AND 200),
-    recorded_at timestamptz NOT NULL,
-    CONSTRAINT approvals_course_number_key UNIQUE (course, number)
+    recorded_at timestamptz NOT NULL
 );
+CREATE INDEX approvals_course ON courses.approvals (course, number, recorded_at DESC, id DESC);
+
+CREATE VIEW courses.current_approvals AS
+    SELECT DISTINCT ON (course, number) id, course, number, quarters, valid_from, valid_until, approver
+    FROM courses.approvals ORDER BY course, number, recorded_at DESC, id DESC;
 
 CREATE TABLE courses.versions (
     id             bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT versions_pkey PRIMARY KEY,
@@ -35,7 +40,7 @@ CREATE TABLE courses.versions (
     state          text NOT NULL DEFAULT 'draft' CONSTRAINT versions_state_known CHECK (state IN ('draft', 'published', 'retired')),
     standard       text NOT NULL CONSTRAINT versions_standard_known CHECK (standard IN ('scorm12')),
     title          text NOT NULL,
-    launch         text NOT NULL,
+    launch         text NOT NULL, -- address within the package: path, escaped, and query
     activity       text NOT NULL,
     launch_data    text NOT NULL DEFAULT '',
     mastery_score  text NOT NULL DEFAULT '',
@@ -46,7 +51,7 @@ CREATE TABLE courses.versions (
     package_size   bigint NOT NULL,
     content_size   bigint NOT NULL,
     file_count     integer NOT NULL,
-    warnings       text[] NOT NULL DEFAULT '{}',
+    warnings       jsonb NOT NULL DEFAULT '[]',
     published_at   timestamptz,
     retired_at     timestamptz,
     recorded_at    timestamptz NOT NULL,
@@ -62,6 +67,7 @@ CREATE TABLE courses.files (
     content_type text NOT NULL,
     CONSTRAINT files_pkey PRIMARY KEY (version, path)
 );
+CREATE INDEX files_any_case ON courses.files (version, lower(path));
 
 -- A package on its way in; step and outcome are what the author's page shows.
 CREATE TABLE courses.uploads (
@@ -73,13 +79,14 @@ CREATE TABLE courses.uploads (
     chunks      integer NOT NULL CONSTRAINT uploads_chunks_positive CHECK (chunks > 0),
     received    integer[] NOT NULL DEFAULT '{}',
     state       text NOT NULL DEFAULT 'receiving' CONSTRAINT uploads_state_known CHECK (state IN ('receiving', 'processing', 'done', 'refused', 'cancelled')),
-    step        text NOT NULL DEFAULT 'receive',
+    step        text NOT NULL DEFAULT 'receive' CONSTRAINT uploads_step_known CHECK (step IN ('receive', 'check', 'read', 'store', 'ready')),
     refusal     text NOT NULL DEFAULT '',
     refusal_args jsonb NOT NULL DEFAULT '{}',
     version     bigint CONSTRAINT uploads_version_fkey REFERENCES courses.versions,
     recorded_at timestamptz NOT NULL,
     touched_at  timestamptz NOT NULL
 );
+CREATE INDEX uploads_open ON courses.uploads (touched_at) WHERE state IN ('receiving', 'processing');
 
 -- What other rooms may read of courses.
 CREATE VIEW courses.pub_courses AS

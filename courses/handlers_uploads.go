@@ -1,0 +1,96 @@
+package courses
+
+import (
+	"fmt"
+
+	"github.com/gofiber/fiber/v2"
+
+	"mopd/lms"
+	"mopd/lms/web"
+)
+
+// uploadHandlers answer the upload script, in JSON.
+type uploadHandlers struct {
+	*Service
+	web *web.Server
+}
+
+func (h uploadHandlers) begin(c *fiber.Ctx) error {
+	var in struct {
+		Filename string `json:"filename"`
+		Size     int64  `json:"size"`
+	}
+	if err := c.BodyParser(&in); err != nil {
+		return lms.ErrForm.Because(err)
+	}
+	id, err := h.BeginUpload(c.UserContext(), web.Viewer(c).ID, c.Params("code"), in.Filename, in.Size, h.web.Now())
+	if err != nil {
+		return err
+	}
+	return c.Status(fiber.StatusCreated).JSON(fiber.Map{"id": id, "chunk_size": ChunkSize})
+}
+
+func (h uploadHandlers) chunk(c *fiber.Ctx) error {
+	upload, err := id[UploadID](c, "id")
+	if err != nil {
+		return err
+	}
+	n, err := c.ParamsInt("n")
+	if err != nil {
+		return ErrUploadChunk.Because(err)
+	}
+	if err := h.PutChunk(c.UserContext(), web.Viewer(c).ID, upload, n, c.BodyRaw(), h.web.Now()); err != nil {
+		return err
+	}
+	return c.SendStatus(fiber.StatusNoContent)
+}
+
+func (h uploadHandlers) finish(c *fiber.Ctx) error {
+	upload, err := id[UploadID](c, "id")
+	if err != nil {
+		return err
+	}
+	if err := h.FinishUpload(c.UserContext(), web.Viewer(c).ID, upload, h.web.Now()); err != nil {
+		return err
+	}
+	return h.status(c)
+}
+
+func (h uploadHandlers) cancel(c *fiber.Ctx) error {
+	upload, err := id[UploadID](c, "id")
+	if err != nil {
+		return err
+	}
+	if err := h.CancelUpload(c.UserContext(), web.Viewer(c).ID, upload, h.web.Now()); err != nil {
+		return err
+	}
+	return h.status(c)
+}
+
+// uploadStatus is what the script shows.
+type uploadStatus struct {
+	State    UploadState `json:"state"`
+	Step     Step        `json:"step"`
+	Received []int32     `json:"received"`
+	Refusal  string      `json:"refusal"` // a sentence; "" if it is not refused
+	Next     string      `json:"next"`    // where the draft is shown; "" until it is
+}
+
+func (h uploadHandlers) status(c *fiber.Ctx) error {
+	upload, err := id[UploadID](c, "id")
+	if err != nil {
+		return err
+	}
+	u, err := h.Upload(c.UserContext(), web.Viewer(c).ID, upload)
+	if err != nil {
+		return err
+	}
+	out := uploadStatus{State: u.State, Step: u.Step, Received: u.Received}
+	if why := u.Why(); why != nil {
+		out.Refusal = h.web.Sentence(c, why)
+	}
+	if u.Version != 0 {
+		out.Next = fmt.Sprintf("/author/courses/%s?notice=version_ready#version-%d", u.Code, u.Version)
+	}
+	return c.JSON(out)
+}

@@ -1,0 +1,46 @@
+package courses
+
+import (
+	"context"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"mopd/lms/jobs"
+)
+
+type processUploadArgs struct {
+	Upload UploadID `json:"upload"`
+}
+
+// Kind names the job.
+func (processUploadArgs) Kind() string { return "courses.process_upload" }
+
+type processUpload struct {
+	river.WorkerDefaults[processUploadArgs]
+	service *Service
+	now     jobs.Clock
+}
+
+// Timeout is long because a package may have 2 GiB. River rescues a killed job only
+// after it; the sweep does so within two minutes.
+func (*processUpload) Timeout(*river.Job[processUploadArgs]) time.Duration { return 10 * time.Minute }
+
+func (w *processUpload) Work(ctx context.Context, job *river.Job[processUploadArgs]) error {
+	return w.service.ProcessUpload(ctx, job.Args.Upload, w.now())
+}
+
+type sweepUploadsArgs struct{}
+
+// Kind names the job.
+func (sweepUploadsArgs) Kind() string { return "courses.sweep_uploads" }
+
+type sweepUploads struct {
+	river.WorkerDefaults[sweepUploadsArgs]
+	service *Service
+	now     jobs.Clock
+}
+
+func (w *sweepUploads) Work(ctx context.Context, _ *river.Job[sweepUploadsArgs]) error {
+	return w.service.SweepUploads(ctx, w.now())
+}

@@ -1,0 +1,92 @@
+// Package courses is the author's house: the catalog, course packages on their way
+// in, versions, publishing, and the files that the player serves. It never runs
+// content and keeps no record of who took what. Start at Service.Publish, which does
+// in one call what the author's pages do in several.
+package courses
+
+import (
+	"context"
+	"embed"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+
+	"mopd/lms"
+	"mopd/lms/blob"
+	"mopd/lms/jobs"
+	"mopd/lms/web"
+)
+
+// Views are the templates and messages of this feature.
+//
+//go:embed templates/*.html messages/*.json
+var Views embed.FS
+
+// Standings tells what each course is to a person, for the catalog.
+type Standings interface {
+	Standings(ctx context.Context, p lms.PersonID, today lms.Date) (map[lms.CourseID]lms.Standing, error)
+}
+
+// Auditor writes the audit trail.
+type Auditor interface {
+	// Audit writes a line in the caller's transaction.
+	Audit(ctx context.Context, tx pgx.Tx, e lms.AuditEntry) error
+}
+
+// Dependencies are what courses need of others.
+type Dependencies struct {
+	DB        *pgxpool.Pool
+	Blobs     *blob.Store
+	Jobs      jobs.Inserter
+	Audit     Auditor
+	Standings Standings // for the pages alone
+}
+
+// Service holds the use cases.
+type Service struct{ Dependencies }
+
+// New makes the service.
+func New(d Dependencies) *Service { return &Service{d} }
+
+// Routes hangs the feature's pages on the application.
+func (s *Service) Routes(w *web.Server) {
+	h := handlers{s, w}
+	w.Get("/courses", lms.Browse, h.catalog)
+	w.Get("/courses/:code", lms.Browse, h.course)
+
+	a := authorHandlers{s, w}
+	w.Get("/author", lms.Publish, a.list)
+	w.Get("/author/courses/new", lms.Publish, a.newCourse)
+	w.Post("/author/courses/new", lms.Publish, a.addCourse)
+	w.Get("/author/courses/:code", lms.Publish, a.course)
+	w.Get("/author/courses/:code/edit", lms.Publish, a.editCourse)
+	w.Post("/author/courses/:code/edit", lms.Publish, a.saveCourse)
+	w.Post("/author/versions/:id/publish", lms.Publish, a.publish)
+	w.Get("/author/versions/:id/retire", lms.Publish, a.askRetire)
+	w.Post("/author/versions/:id/retire", lms.Publish, a.retire)
+
+	u := uploadHandlers{s, w}
+	w.Post("/author/courses/:code/uploads", lms.Publish, u.begin)
+	w.Get("/author/uploads/:id", lms.Publish, u.status)
+	w.PutChunk("/author/uploads/:id/chunks/:n", lms.Publish, u.chunk)
+	w.Post("/author/uploads/:id/finish", lms.Publish, u.finish)
+	w.Post("/author/uploads/:id/cancel", lms.Publish, u.cancel)
+}
+
+// Workers registers the feature's jobs; now gives a job its instant.
+func (s *Service) Workers(ws *river.Workers, now jobs.Clock) {
+	river.AddWorker(ws, &processUpload{service: s, now: now})
+	river.AddWorker(ws, &sweepUploads{service: s, now: now})
+}
+
+const sweepEvery = time.Minute
+
+// Periodic are the feature's jobs that run by themselves.
+func (s *Service) Periodic() []*river.PeriodicJob {
+	sweep := func() (river.JobArgs, *river.InsertOpts) { return sweepUploadsArgs{}, nil }
+	return []*river.PeriodicJob{
+		river.NewPeriodicJob(river.PeriodicInterval(sweepEvery), sweep, &river.PeriodicJobOpts{RunOnStart: true}),
+	}
+}

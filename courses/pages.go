@@ -1,0 +1,208 @@
+package courses
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mopd/courses/packages"
+	"mopd/lms"
+	"mopd/lms/web"
+)
+
+type catalogPage struct {
+	web.Page
+	Query  query
+	Topics []string
+	Bands  []string
+	Sorts  []string
+	Found  found
+	Any    bool // the catalog has courses at all
+}
+
+// HasTopic tells whether a topic is chosen.
+func (p catalogPage) HasTopic(topic string) bool { return slices.Contains(p.Query.Topics, topic) }
+
+// Narrowed tells whether anything is asked for at all.
+func (p catalogPage) Narrowed() bool {
+	q := p.Query
+	return q.Text != "" || len(q.Topics) > 0 || q.Free || q.Earn || q.Hours != ""
+}
+
+// To is the address of another page of the same results.
+func (p catalogPage) To(page int) string {
+	v := url.Values{}
+	set := func(name, value string, given bool) {
+		if given {
+			v.Set(name, value)
+		}
+	}
+	q := p.Query
+	set("q", q.Text, q.Text != "")
+	v["topic"] = q.Topics
+	set("free", "1", q.Free)
+	set("earn", "1", q.Earn)
+	set("hours", q.Hours, q.Hours != "")
+	set("sort", q.Sort, q.Sort != sorts[0])
+	set("page", strconv.Itoa(page), page > 1)
+	if len(v.Encode()) == 0 {
+		return "/courses"
+	}
+	return "/courses?" + v.Encode()
+}
+
+// Previous and Next are neighbouring pages; 0 is none.
+func (p catalogPage) Previous() int { return p.Found.Page - 1 }
+
+// Next is the page after this one; 0 is none.
+func (p catalogPage) Next() int {
+	if p.Found.Page == p.Found.Pages {
+		return 0
+	}
+	return p.Found.Page + 1
+}
+
+type coursePage struct {
+	web.Page
+	listing
+}
+
+// Offer is what the page's one button does, or says in its place.
+func (p coursePage) Offer() string {
+	switch {
+	case p.State == lms.Active:
+		return "continue"
+	case p.State == lms.Ready:
+		return "start"
+	case !p.OpenForRegistration():
+		return "soon"
+	case p.Fee > 0:
+		return "pay"
+	case p.Viewer == nil:
+		return "sign_in"
+	case !p.EarnsAgainOn.IsZero():
+		return "no_credit"
+	default:
+		return "register"
+	}
+}
+
+type authorListPage struct {
+	web.Page
+	Rows []authorRow
+}
+
+// courseForm is what was typed, as it was typed.
+type courseForm struct {
+	Code, Title, Summary, Sponsor, Topics, Series, Fee string
+	SafeSleep                                          bool
+	Number, Hours, From, Through, Approver             string
+}
+
+type courseFormPage struct {
+	web.Page
+	Form  courseForm
+	Wrong map[string]string // field -> key of its message
+	New   bool
+}
+
+// field is one field of a form as its template needs it.
+type field struct {
+	Name, Label, Hint, Type, Value string
+	Max                            int // characters; 0: not limited here
+	Required, Locked               bool
+	Key                            string // message of what is wrong with it; "" if nothing is
+}
+
+// Described are the ids of the texts that describe the field.
+func (f field) Described() string {
+	var ids []string
+	if f.Hint != "" {
+		ids = append(ids, f.Name+"-hint")
+	}
+	if f.Key != "" {
+		ids = append(ids, f.Name+"-wrong")
+	}
+	return strings.Join(ids, " ")
+}
+
+func (p courseFormPage) fields(list ...field) []field {
+	for i, f := range list {
+		list[i].Label = "author.form." + f.Name
+		if f.Hint != "" {
+			list[i].Hint = list[i].Label + "_hint"
+		}
+		list[i].Key = p.Wrong[f.Name]
+		if f.Type == "" {
+			list[i].Type = "text"
+		}
+	}
+	return list
+}
+
+const hint = "yes"
+
+// CourseFields are the fields about the course.
+func (p courseFormPage) CourseFields() []field {
+	f := p.Form
+	return p.fields(
+		field{Name: "code", Value: f.Code, Hint: hint, Max: 31, Required: true, Locked: !p.New},
+		field{Name: "title", Value: f.Title, Max: 200, Required: true},
+		field{Name: "summary", Value: f.Summary, Hint: hint, Type: "textarea", Max: 1000},
+		field{Name: "sponsor", Value: f.Sponsor, Max: 200, Required: true},
+		field{Name: "topics", Value: f.Topics, Hint: hint, Max: 400},
+		field{Name: "series", Value: f.Series, Hint: hint, Max: 200},
+		field{Name: "fee", Value: f.Fee, Hint: hint, Max: 10},
+	)
+}
+
+// ApprovalFields are the fields about the approval of its hours.
+func (p courseFormPage) ApprovalFields() []field {
+	f := p.Form
+	return p.fields(
+		field{Name: "number", Value: f.Number, Max: 60},
+		field{Name: "hours", Value: f.Hours, Hint: hint, Max: 6},
+		field{Name: "from", Value: f.From, Type: "date"},
+		field{Name: "through", Value: f.Through, Hint: hint, Type: "date"},
+		field{Name: "approver", Value: f.Approver, Max: 200},
+	)
+}
+
+type authorCoursePage struct {
+	web.Page
+	Course   lms.Course
+	Approval Approval
+	Versions []versionRow
+	Current  lms.VersionID // the published one; 0 if none
+	Approved bool          // publishing is allowed
+	MaxSize  int64
+	Strings  map[string]string // of the upload script
+}
+
+// Steps are the steps of an upload.
+func (authorCoursePage) Steps() []Step { return Steps }
+
+// Through is the last day of the approval.
+func (p authorCoursePage) Through() lms.Date { return through(p.Approval) }
+
+func through(a Approval) lms.Date {
+	if a.Until.IsZero() {
+		return lms.Date{}
+	}
+	return a.Until.AddDays(-1)
+}
+
+type versionRow struct {
+	Version
+	LaunchFile string
+}
+
+// WarningKey is the message of a warning.
+func (versionRow) WarningKey(w packages.Warning) string { return "author.warning." + w.Code }
+
+type retirePage struct {
+	web.Page
+	Version Version
+	Title   string // of the course
+}

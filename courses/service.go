@@ -1,0 +1,278 @@
+package courses
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"mopd/courses/packages"
+	"mopd/lms"
+	"mopd/lms/blob"
+	"mopd/lms/pg"
+)
+
+// Actor is who does something, for the audit trail; the zero Actor is the system.
+type Actor struct {
+	Person lms.PersonID
+	From   string // network address
+}
+
+// PublishRequest is a course with a package to publish.
+type PublishRequest struct {
+	Facts          // an empty Title is taken from the package; without an approval, the course's own must hold
+	Name    string // of the package's file
+	Package io.ReaderAt
+	Size    int64 // in bytes
+}
+
+// Publish makes or updates a course and makes the package its published version. A
+// package that is the published version already makes no new one. Nothing is stored
+// unless the whole package is sound.
+//
+// Errors: lms.ErrForm with Fields, the refusals of courses/packages, ErrNoApproval,
+// lms.ErrUnavailable.
+func (s *Service) Publish(ctx context.Context, actor Actor, r PublishRequest, now time.Time) (id lms.VersionID, err error) {
+	p, err := packages.Read(ctx, r.Package, r.Size, packages.Usual)
+	if err != nil {
+		return 0, err
+	}
+	if r.Title == "" {
+		r.Title = p.Manifest.Title
+	}
+	facts := r.Facts.tidy()
+	if err := facts.check(); err != nil {
+		return 0, err
+	}
+	sum, err := s.keep(ctx, p, r.Package, r.Size)
+	if err != nil {
+		return 0, err
+	}
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		course, err := upsertCourse(ctx, tx, facts, now)
+		if err != nil {
+			return err
+		}
+		if err := s.saveApproval(ctx, tx, actor, course, facts, now); err != nil {
+			return err
+		}
+		if err := lockCourse(ctx, tx, course); err != nil {
+			return err
+		}
+		current, err := publishedVersion(ctx, tx, course)
+		if err != nil {
+			return err
+		}
+		if current.ID != 0 && current.PackageSHA256 == sum {
+			id = current.ID
+			return nil
+		}
+		if id, err = insertVersion(ctx, tx, course, p, sum, r.Name, now); err != nil {
+			return err
+		}
+		return s.publish(ctx, tx, actor, course, id, current.ID, now)
+	})
+	return id, err
+}
+
+// AddCourse makes a course without a version: the catalog shows that it opens soon.
+//
+// Errors: lms.ErrForm with Fields, ErrCodeTaken.
+func (s *Service) AddCourse(ctx context.Context, actor Actor, f Facts, now time.Time) (id lms.CourseID, err error) {
+	f = f.tidy()
+	if err := f.check(); err != nil {
+		return 0, err
+	}
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if id, err = insertCourse(ctx, tx, f, now); err != nil {
+			return err
+		}
+		return s.saveApproval(ctx, tx, actor, id, f, now)
+	})
+	return id, err
+}
+
+// EditCourse changes what is said about a course; its code stays.
+//
+// Errors: lms.ErrForm with Fields, lms.ErrNotFound.
+func (s *Service) EditCourse(ctx context.Context, actor Actor, f Facts, now time.Time) error {
+	f = f.tidy()
+	if err := f.check(); err != nil {
+		return err
+	}
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		id, err := updateCourse(ctx, tx, f, now)
+		if err != nil {
+			return err
+		}
+		return s.saveApproval(ctx, tx, actor, id, f, now)
+	})
+}
+
+// saveApproval records the approval unless it is none or stands so already.
+func (s *Service) saveApproval(ctx context.Context, tx pgx.Tx, actor Actor, id lms.CourseID, f Facts, now time.Time) error {
+	if f.Approval != (Approval{}) {
+		if err := insertApproval(ctx, tx, id, f.Approval, now); err != nil {
+			return err
+		}
+	}
+	return s.audit(ctx, tx, actor, "course.saved", fmt.Sprintf("course/%d", id), now)
+}
+
+// PublishVersion makes a version its course's published one and retires the one
+// before, which is replaces: 0 if there was none. Who is enrolled keeps theirs.
+//
+// Errors: lms.ErrNotFound, ErrAlreadyPublished, ErrNoApproval.
+func (s *Service) PublishVersion(ctx context.Context, actor Actor, v, replaces lms.VersionID, now time.Time) error {
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		course, err := lockCourseOf(ctx, tx, v)
+		if err != nil {
+			return err
+		}
+		return s.publish(ctx, tx, actor, course, v, replaces, now)
+	})
+}
+
+// publish expects the course locked.
+func (s *Service) publish(ctx context.Context, tx pgx.Tx, actor Actor, course lms.CourseID, v, replaces lms.VersionID, now time.Time) error {
+	current, err := publishedVersion(ctx, tx, course)
+	if err != nil {
+		return err
+	}
+	approved, err := hasApproval(ctx, tx, course, lms.DateOf(now))
+	if err != nil {
+		return err
+	}
+	if err := canPublish(v, current.ID, replaces, approved); err != nil {
+		return err
+	}
+	if current.ID != 0 {
+		if err := s.setState(ctx, tx, actor, current.ID, Retired, now); err != nil {
+			return err
+		}
+	}
+	return s.setState(ctx, tx, actor, v, Published, now)
+}
+
+// Retire takes a version out: nobody can register for it any more, and who is
+// enrolled finishes it.
+//
+// Errors: lms.ErrNotFound, ErrAlreadyRetired.
+func (s *Service) Retire(ctx context.Context, actor Actor, v lms.VersionID, now time.Time) error {
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if _, err := lockCourseOf(ctx, tx, v); err != nil {
+			return err
+		}
+		version, err := selectVersion(ctx, tx, v)
+		if err != nil {
+			return err
+		}
+		if version.State == Retired {
+			return ErrAlreadyRetired
+		}
+		return s.setState(ctx, tx, actor, v, Retired, now)
+	})
+}
+
+func (s *Service) setState(ctx context.Context, tx pgx.Tx, actor Actor, v lms.VersionID, state VersionState, now time.Time) error {
+	if err := updateVersionState(ctx, tx, v, state, now); err != nil {
+		return err
+	}
+	return s.audit(ctx, tx, actor, "version."+string(state), fmt.Sprintf("version/%d", v), now)
+}
+
+func (s *Service) audit(ctx context.Context, tx pgx.Tx, actor Actor, action, object string, now time.Time) error {
+	return s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: actor.Person, Action: action, Object: object, At: now, From: actor.From})
+}
+
+// Course finds a course with its published version and the approval in force on a day.
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) Course(ctx context.Context, tx pgx.Tx, code string, day lms.Date) (lms.Course, error) {
+	return selectCourse(ctx, tx, code, day)
+}
+
+// Content is what the player needs to know of a version, whatever its state.
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) Content(ctx context.Context, tx pgx.Tx, v lms.VersionID) (lms.Content, error) {
+	return selectContent(ctx, tx, v)
+}
+
+// File finds a file of a version by its path; where none is spelled so, the one
+// that differs in letter case alone, as on the computers of many authors.
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) File(ctx context.Context, v lms.VersionID, path string) (lms.File, error) {
+	return selectFile(ctx, s.DB, v, path)
+}
+
+const storeAtOnce = 8
+
+// keep stores a package's files and the package itself under their hashes, and
+// tells the package's. What is stored already is not sent again.
+func (s *Service) keep(ctx context.Context, p *packages.Package, raw io.ReaderAt, size int64) (sum [32]byte, err error) {
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(raw, 0, size)); err != nil {
+		return sum, fmt.Errorf("read package: %w", err)
+	}
+	h.Sum(sum[:0])
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(storeAtOnce)
+	stored := map[[32]byte]bool{}
+	for _, f := range p.Files {
+		if stored[f.SHA256] {
+			continue
+		}
+		stored[f.SHA256] = true
+		group.Go(func() (err error) {
+			return s.keepOne(ctx, f.SHA256, f.Size, func() (io.ReadCloser, error) { return p.Open(f.Path) })
+		})
+	}
+	group.Go(func() error {
+		return s.keepOne(ctx, sum, size, func() (io.ReadCloser, error) {
+			return io.NopCloser(io.NewSectionReader(raw, 0, size)), nil
+		})
+	})
+	return sum, group.Wait()
+}
+
+func (s *Service) keepOne(ctx context.Context, sum [32]byte, size int64, open func() (io.ReadCloser, error)) (err error) {
+	key := blob.Key(sum)
+	if found, err := s.Blobs.Has(ctx, key); found || err != nil {
+		return err
+	}
+	r, err := open()
+	if err != nil {
+		return fmt.Errorf("read package again: %w", err)
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return s.Blobs.Put(ctx, key, &verified{r: r, hash: sha256.New(), left: size, want: sum}, size)
+}
+
+// verified holds back the last bytes of content that is not what was checked, so
+// that a wrong object is never whole.
+type verified struct {
+	r    io.Reader
+	hash hash.Hash
+	left int64
+	want [32]byte
+}
+
+var errChanged = errors.New("the package changed while it was read")
+
+func (v *verified) Read(p []byte) (int, error) {
+	n, err := v.r.Read(p)
+	v.hash.Write(p[:n])
+	v.left -= int64(n)
+	if v.left <= 0 && [32]byte(v.hash.Sum(nil)) != v.want {
+		return 0, errChanged
+	}
+	return n, err
+}

@@ -1,0 +1,369 @@
+package courses
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mopd/courses/packages"
+	"mopd/lms"
+	"mopd/lms/pg"
+	"mopd/lms/web"
+)
+
+// UploadID is the primary key of an upload.
+type UploadID int64
+
+// UploadState is where an upload stands.
+type UploadState string
+
+// The states of an upload; the last three are its ends.
+const (
+	Receiving  UploadState = "receiving"
+	Processing UploadState = "processing"
+	Done       UploadState = "done"
+	Refused    UploadState = "refused"
+	Cancelled  UploadState = "cancelled"
+)
+
+// Step is what is being done with an upload.
+type Step string
+
+// The steps of an upload, in their order.
+const (
+	StepReceive Step = "receive" // chunks arrive
+	StepCheck   Step = "check"   // they are put together
+	StepRead    Step = "read"    // the package is read through
+	StepStore   Step = "store"   // its files are stored
+	StepReady   Step = "ready"   // there is a draft
+)
+
+// Steps are all steps, in their order.
+var Steps = []Step{StepReceive, StepCheck, StepRead, StepStore, StepReady}
+
+// Upload is a package on its way in.
+type Upload struct {
+	ID          UploadID
+	Course      lms.CourseID
+	Code        string // of the course
+	Filename    string
+	Size        int64 // in bytes
+	Chunks      int
+	Received    []int32 // numbers of chunks, from 0
+	State       UploadState
+	Step        Step
+	Refusal     string // code of an error
+	RefusalArgs map[string]any
+	Version     lms.VersionID // 0 until it is done
+}
+
+// Why is the error for which the upload was refused; nil if it was not.
+func (u Upload) Why() *lms.Error {
+	if u.Refusal == "" {
+		return nil
+	}
+	e := lms.NewError(lms.Invalid, u.Refusal)
+	for name, value := range u.RefusalArgs {
+		if n, ok := value.(float64); ok {
+			value = int(n) // JSON knows no integers, and every number here is one
+		}
+		e = e.With(name, value)
+	}
+	return e
+}
+
+// ChunkSize is the size of every chunk but the last, in bytes.
+const ChunkSize = web.MaxChunk
+
+func (u Upload) sizeOf(chunk int) int64 {
+	return min(ChunkSize, u.Size-int64(chunk)*ChunkSize)
+}
+
+func (u Upload) keyOf(chunk int) string { return fmt.Sprintf("%s%d/%d", chunkPrefix, u.ID, chunk) }
+
+const chunkPrefix = "uploads/"
+
+// BeginUpload opens an upload for a course.
+//
+// Errors: lms.ErrNotFound, ErrUploadEmpty, packages.ErrTooLarge.
+func (s *Service) BeginUpload(ctx context.Context, person lms.PersonID, code, filename string, size int64, now time.Time) (id UploadID, err error) {
+	if size <= 0 {
+		return 0, ErrUploadEmpty
+	}
+	if limit := packages.Usual.Package; size > limit {
+		return 0, packages.ErrTooLarge.With("Limit", fmt.Sprintf("%d GB", limit>>30))
+	}
+	filename = strings.Map(func(r rune) rune {
+		if r < ' ' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(path.Base(strings.ReplaceAll(filename, `\`, "/")), "_"))
+	if runes := []rune(filename); len(runes) > 200 {
+		filename = string(runes[len(runes)-200:])
+	}
+	chunks := int((size + ChunkSize - 1) / ChunkSize)
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		course, err := selectCourse(ctx, tx, code, lms.DateOf(now))
+		if err != nil {
+			return err
+		}
+		id, err = insertUpload(ctx, tx, course.ID, person, filename, size, chunks, now)
+		return err
+	})
+	return id, err
+}
+
+// Upload finds an upload of a person's own.
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) Upload(ctx context.Context, person lms.PersonID, id UploadID) (Upload, error) {
+	return selectUploadOf(ctx, s.DB, person, id)
+}
+
+// PutChunk takes one chunk; taking it again does no harm.
+//
+// Errors: lms.ErrNotFound, ErrUploadOver, ErrUploadChunk, lms.ErrUnavailable.
+func (s *Service) PutChunk(ctx context.Context, person lms.PersonID, id UploadID, n int, body []byte, now time.Time) error {
+	u, err := selectUploadOf(ctx, s.DB, person, id)
+	switch {
+	case err != nil:
+		return err
+	case u.State != Receiving:
+		return ErrUploadOver
+	case n < 0 || n >= u.Chunks || int64(len(body)) != u.sizeOf(n):
+		return ErrUploadChunk
+	}
+	if err := s.Blobs.Put(ctx, u.keyOf(n), bytes.NewReader(body), int64(len(body))); err != nil {
+		return err
+	}
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		// What a chunk that comes after the end left in the store is swept.
+		return receiveChunk(ctx, tx, id, n, now)
+	})
+}
+
+// FinishUpload says that every chunk was sent, and causes the job that reads the
+// package. Saying it again does no harm.
+//
+// Errors: lms.ErrNotFound, ErrUploadOver, ErrUploadIncomplete.
+func (s *Service) FinishUpload(ctx context.Context, person lms.PersonID, id UploadID, now time.Time) error {
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if _, err := selectUploadOf(ctx, tx, person, id); err != nil {
+			return err
+		}
+		u, err := lockUpload(ctx, tx, id)
+		switch {
+		case err != nil:
+			return err
+		case u.State == Processing || u.State == Done:
+			return nil
+		case u.State != Receiving:
+			return ErrUploadOver
+		case len(u.Received) != u.Chunks:
+			return ErrUploadIncomplete
+		}
+		if err := updateUpload(ctx, tx, id, Processing, StepCheck, now); err != nil {
+			return err
+		}
+		return s.enqueue(ctx, tx, id)
+	})
+}
+
+func (s *Service) enqueue(ctx context.Context, tx pgx.Tx, id UploadID) error {
+	if _, err := s.Jobs.InsertTx(ctx, tx, processUploadArgs{Upload: id}, nil); err != nil {
+		return fmt.Errorf("enqueue upload %d: %w", id, err)
+	}
+	return nil
+}
+
+// CancelUpload gives an upload up and removes what came of it. Saying it again does
+// no harm; once the version is being stored it is too late.
+//
+// Errors: lms.ErrNotFound, ErrUploadTooLate, lms.ErrUnavailable.
+func (s *Service) CancelUpload(ctx context.Context, person lms.PersonID, id UploadID, now time.Time) error {
+	var u Upload
+	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) (err error) {
+		if _, err := selectUploadOf(ctx, tx, person, id); err != nil {
+			return err
+		}
+		if u, err = lockUpload(ctx, tx, id); err != nil {
+			return err
+		}
+		if u.State == Done || u.State == Processing && u.Step == StepStore {
+			return ErrUploadTooLate
+		}
+		if u.State == Refused {
+			return nil
+		}
+		return updateUpload(ctx, tx, id, Cancelled, u.Step, now)
+	})
+	if err != nil {
+		return err
+	}
+	return s.dropChunks(ctx, u)
+}
+
+func (s *Service) dropChunks(ctx context.Context, u Upload) error {
+	keys := make([]string, u.Chunks)
+	for n := range keys {
+		keys[n] = u.keyOf(n)
+	}
+	return s.Blobs.Delete(ctx, keys...)
+}
+
+// errOver ends the work on an upload that was given up meanwhile.
+var errOver = errors.New("the upload is over")
+
+// ProcessUpload reads a package that has arrived whole and makes it a draft, or
+// refuses it. It may be killed anywhere and run again; of two runs at once, one does
+// nothing. Nothing is stored before the whole package was found sound.
+//
+// Errors: those that another try may not meet. A refusal is none: it is the outcome.
+func (s *Service) ProcessUpload(ctx context.Context, id UploadID, now time.Time) (err error) {
+	release, mine, err := claimUpload(ctx, s.DB, id)
+	if err != nil || !mine {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+
+	u, err := selectUpload(ctx, s.DB, id)
+	if err != nil {
+		return err
+	}
+	if u.State == Processing {
+		err = s.ingest(ctx, u, now)
+		if refusal, ok := lms.AsError(err); ok && strings.HasPrefix(refusal.Code, "package_") {
+			err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error { return refuseUpload(ctx, tx, id, refusal, now) })
+		}
+		if err != nil && !errors.Is(err, errOver) {
+			return fmt.Errorf("upload %d: %w", id, err)
+		}
+	}
+	return s.dropChunks(ctx, u)
+}
+
+func (s *Service) ingest(ctx context.Context, u Upload, now time.Time) (err error) {
+	if err := s.step(ctx, u.ID, StepCheck, now); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp("", "package-*.zip")
+	if err != nil {
+		return fmt.Errorf("temporary file: %w", err)
+	}
+	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
+	if err := s.assemble(ctx, u, file); err != nil {
+		return err
+	}
+	if err := s.step(ctx, u.ID, StepRead, now); err != nil {
+		return err
+	}
+	p, err := packages.Read(ctx, file, u.Size, packages.Usual)
+	if err != nil {
+		return err
+	}
+	if err := s.step(ctx, u.ID, StepStore, now); err != nil {
+		return err
+	}
+	sum, err := s.keep(ctx, p, file, u.Size)
+	if err != nil {
+		return err
+	}
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if err := lockCourse(ctx, tx, u.Course); err != nil {
+			return err
+		}
+		if u, err := lockUpload(ctx, tx, u.ID); err != nil || u.State != Processing {
+			return errors.Join(err, errOver)
+		}
+		v, err := insertVersion(ctx, tx, u.Course, p, sum, u.Filename, now)
+		if err != nil {
+			return err
+		}
+		return finishUpload(ctx, tx, u.ID, v, now)
+	})
+}
+
+// step shows what is being done now. It is the point at which a cancelled upload
+// ends.
+func (s *Service) step(ctx context.Context, id UploadID, step Step, now time.Time) error {
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if u, err := lockUpload(ctx, tx, id); err != nil || u.State != Processing {
+			return errors.Join(err, errOver)
+		}
+		return updateUpload(ctx, tx, id, Processing, step, now)
+	})
+}
+
+func (s *Service) assemble(ctx context.Context, u Upload, file io.Writer) error {
+	for n := range u.Chunks {
+		r, err := s.Blobs.Get(ctx, u.keyOf(n), 0, -1)
+		if err != nil {
+			return err
+		}
+		size, err := io.Copy(file, r)
+		if err = errors.Join(err, r.Close()); err != nil {
+			return fmt.Errorf("chunk %d: %w", n, err)
+		}
+		if size != u.sizeOf(n) {
+			return fmt.Errorf("chunk %d has %d bytes, want %d", n, size, u.sizeOf(n))
+		}
+	}
+	return nil
+}
+
+// An upload that nothing happens to is picked up again after a minute, if its job
+// may have died, and given up after a day.
+const (
+	reviveAfter = time.Minute
+	staleAfter  = 24 * time.Hour
+)
+
+// SweepUploads gives up what was abandoned, picks up what was interrupted and
+// removes chunks that nobody needs.
+//
+// Errors: lms.ErrUnavailable.
+func (s *Service) SweepUploads(ctx context.Context, now time.Time) error {
+	var open []UploadID
+	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if err := giveUpUploads(ctx, tx, now.Add(-staleAfter), now); err != nil {
+			return err
+		}
+		revived, err := reviveUploads(ctx, tx, now.Add(-reviveAfter), now)
+		if err != nil {
+			return err
+		}
+		for _, id := range revived {
+			if err := s.enqueue(ctx, tx, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	// An upload that opens after the listing has no chunk in it.
+	keys, err := s.Blobs.List(ctx, chunkPrefix)
+	if err != nil {
+		return err
+	}
+	if open, err = openUploads(ctx, s.DB); err != nil {
+		return err
+	}
+	return s.Blobs.Delete(ctx, slices.DeleteFunc(keys, func(key string) bool {
+		digits, _, _ := strings.Cut(strings.TrimPrefix(key, chunkPrefix), "/")
+		id, err := strconv.ParseInt(digits, 10, 64)
+		return err == nil && slices.Contains(open, UploadID(id))
+	})...)
+}

@@ -1,0 +1,301 @@
+package courses
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"mopd/courses/packages"
+	"mopd/courses/packages/packagestest"
+	"mopd/lms"
+	"mopd/lms/pg"
+)
+
+// begin opens an upload and sends its chunks.
+func (w world) begin(code string, raw []byte) UploadID {
+	w.t.Helper()
+	id, err := w.BeginUpload(w.t.Context(), w.person, code, `C:\courses\p.zip`, int64(len(raw)), noon)
+	require.NoError(w.t, err)
+	for n := 0; n*ChunkSize < len(raw); n++ {
+		require.NoError(w.t, w.PutChunk(w.t.Context(), w.person, id, n, raw[n*ChunkSize:min(len(raw), (n+1)*ChunkSize)], noon))
+	}
+	return id
+}
+
+// upload takes a package through to its draft.
+func (w world) upload(code string, raw []byte) lms.VersionID {
+	w.t.Helper()
+	id := w.begin(code, raw)
+	require.NoError(w.t, w.FinishUpload(w.t.Context(), w.person, id, noon))
+	require.NoError(w.t, w.ProcessUpload(w.t.Context(), id, noon))
+	u := w.get(id)
+	require.Equal(w.t, Done, u.State, u.Refusal)
+	return u.Version
+}
+
+func (w world) get(id UploadID) Upload {
+	w.t.Helper()
+	u, err := w.Upload(w.t.Context(), w.person, id)
+	require.NoError(w.t, err)
+	return u
+}
+
+func newUploadWorld(t *testing.T) world {
+	t.Helper()
+	w := newWorld(t)
+	_, err := w.AddCourse(t.Context(), Actor{}, facts("SSL-100"), noon)
+	require.NoError(t, err)
+	return w
+}
+
+// incompressible is content of a size that ZIP cannot make smaller.
+func incompressible(n int) string {
+	out, x := make([]byte, n), uint32(1)
+	for i := range out {
+		x ^= x << 13
+		x ^= x >> 17
+		x ^= x << 5
+		out[i] = byte(x)
+	}
+	return string(out)
+}
+
+func TestAnUploadOfSeveralChunksBecomesADraft(t *testing.T) {
+	t.Parallel()
+	w := newUploadWorld(t)
+	raw := packagestest.Course("Safe Sleep", packagestest.File{Name: "video.mp4", Body: incompressible(ChunkSize + 1000)})
+	require.Greater(t, len(raw), ChunkSize)
+	id, err := w.BeginUpload(t.Context(), w.person, "SSL-100", "p.zip", int64(len(raw)), noon)
+	require.NoError(t, err)
+	require.ErrorIs(t, w.FinishUpload(t.Context(), w.person, id, noon), ErrUploadIncomplete)
+
+	// In whatever order, and twice.
+	for _, n := range []int{1, 0, 1} {
+		require.NoError(t, w.PutChunk(t.Context(), w.person, id, n, raw[n*ChunkSize:min(len(raw), (n+1)*ChunkSize)], noon))
+	}
+	require.ElementsMatch(t, []int32{0, 1}, w.get(id).Received)
+	require.ErrorIs(t, w.PutChunk(t.Context(), w.person, id, 2, []byte("x"), noon), ErrUploadChunk)
+	require.ErrorIs(t, w.PutChunk(t.Context(), w.person, id, 0, []byte("x"), noon), ErrUploadChunk)
+
+	require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
+	require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon), "finishing twice does no harm")
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM river.river_job WHERE kind = 'courses.process_upload'`))
+	require.ErrorIs(t, w.PutChunk(t.Context(), w.person, id, 0, raw[:ChunkSize], noon), ErrUploadOver)
+
+	require.NoError(t, w.ProcessUpload(t.Context(), id, noon))
+	u := w.get(id)
+	require.Equal(t, Done, u.State)
+	require.Equal(t, StepReady, u.Step)
+	require.Equal(t, Draft, w.state(u.Version))
+	chunks, err := w.Blobs.List(t.Context(), chunkPrefix)
+	require.NoError(t, err)
+	require.Empty(t, chunks, "chunks go when the package is in")
+	require.ErrorIs(t, w.CancelUpload(t.Context(), w.person, id, noon), ErrUploadTooLate)
+}
+
+func TestAnUploadIsItsOwnersAlone(t *testing.T) {
+	t.Parallel()
+	w := newUploadWorld(t)
+	id := w.begin("SSL-100", packagestest.Course("x"))
+	stranger := w.person + 1
+	_, err := w.Upload(t.Context(), stranger, id)
+	require.ErrorIs(t, err, lms.ErrNotFound)
+	require.ErrorIs(t, w.PutChunk(t.Context(), stranger, id, 0, nil, noon), lms.ErrNotFound)
+	require.ErrorIs(t, w.FinishUpload(t.Context(), stranger, id, noon), lms.ErrNotFound)
+	require.ErrorIs(t, w.CancelUpload(t.Context(), stranger, id, noon), lms.ErrNotFound)
+}
+
+func TestARefusedUploadSaysWhyAndLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	w := newUploadWorld(t)
+	raw := packagestest.Of(packagestest.ManifestOf("", packagestest.OneResource+packagestest.OneResource))
+	id := w.begin("SSL-100", raw)
+	require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
+	require.NoError(t, w.ProcessUpload(t.Context(), id, noon))
+	u := w.get(id)
+	require.Equal(t, Refused, u.State)
+	require.ErrorIs(t, u.Why(), packages.ErrLessons)
+	require.Equal(t, map[string]any{"Count": 2}, u.Why().Args)
+	w.nothing()
+}
+
+func TestRealPackagesUpload(t *testing.T) {
+	t.Parallel()
+	w := newUploadWorld(t)
+	want := map[string]error{"built": nil, "built without a manifest": packages.ErrNoManifest}
+	raws := map[string][]byte{
+		"built":                    packagestest.Course("x"),
+		"built without a manifest": packagestest.ZIP(packagestest.File{Name: "test.htm"}),
+	}
+	if dir := os.Getenv("MOPD_PACKAGES"); dir != "" {
+		for name, err := range map[string]error{
+			"golf-scorm12-runtime-basic.zip": nil, "odd-empty-organizations.zip": nil,
+			"bad-manifest.zip": packages.ErrManifest, "bad-no-manifest.zip": packages.ErrNoManifest,
+		} {
+			raw, readErr := os.ReadFile(filepath.Join(dir, name))
+			require.NoError(t, readErr)
+			raws[name], want[name] = raw, err
+		}
+	}
+	for name, raw := range raws {
+		id := w.begin("SSL-100", raw)
+		require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
+		require.NoError(t, w.ProcessUpload(t.Context(), id, noon))
+		if u := w.get(id); want[name] == nil {
+			require.Equal(t, Done, u.State, "%s: %v", name, u.Refusal)
+		} else {
+			require.ErrorIs(t, u.Why(), want[name], name)
+		}
+	}
+}
+
+func TestAnUploadWhoseJobDiesAnywhereComesToOneDraft(t *testing.T) {
+	t.Parallel()
+	w := newUploadWorld(t)
+	raw := packagestest.Course("x")
+	died := errors.New("died")
+	for _, dies := range []string{"before the version", "after the version", "while storing"} {
+		id := w.begin("SSL-100", raw)
+		require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
+		before := w.count(`SELECT count(*) FROM courses.versions`)
+		switch dies {
+		case "before the version":
+			require.NoError(t, w.step(t.Context(), id, StepStore, noon))
+		case "while storing":
+			p, err := packages.Read(t.Context(), bytes.NewReader(raw), int64(len(raw)), packages.Usual)
+			require.NoError(t, err)
+			_, err = w.keep(t.Context(), p, bytes.NewReader(raw), int64(len(raw)))
+			require.NoError(t, err)
+			err = pg.InTx(t.Context(), w.DB, func(tx pgx.Tx) error {
+				_, err := insertVersion(t.Context(), tx, w.get(id).Course, p, [32]byte{}, "p.zip", noon)
+				return errors.Join(err, died)
+			})
+			require.ErrorIs(t, err, died)
+		case "after the version":
+			require.NoError(t, w.ingest(t.Context(), w.get(id), noon)) // the chunks are still there
+		}
+		for range 3 {
+			require.NoError(t, w.ProcessUpload(t.Context(), id, noon))
+		}
+		require.Equal(t, Done, w.get(id).State, dies)
+		require.Equal(t, before+1, w.count(`SELECT count(*) FROM courses.versions`), dies)
+	}
+	chunks, err := w.Blobs.List(t.Context(), chunkPrefix)
+	require.NoError(t, err)
+	require.Empty(t, chunks)
+}
+
+func TestOfTwoRunsOfOneUploadOneWorks(t *testing.T) {
+	t.Parallel()
+	w := newUploadWorld(t)
+	id := w.begin("SSL-100", packagestest.Course("x"))
+	require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
+
+	release, mine, err := claimUpload(t.Context(), w.DB, id)
+	require.NoError(t, err)
+	require.True(t, mine)
+	require.NoError(t, w.ProcessUpload(t.Context(), id, noon), "another run has it")
+	require.Equal(t, Processing, w.get(id).State)
+	require.NoError(t, release())
+
+	const runs = 8
+	results := make(chan error, runs)
+	for range runs {
+		go func() { results <- w.ProcessUpload(t.Context(), id, noon) }()
+	}
+	for range runs {
+		require.NoError(t, <-results)
+	}
+	require.Equal(t, Done, w.get(id).State)
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM courses.versions`))
+}
+
+func TestACancelledUploadLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	w := newUploadWorld(t)
+	raw := packagestest.Course("x")
+	id := w.begin("SSL-100", raw)
+	require.NoError(t, w.CancelUpload(t.Context(), w.person, id, noon))
+	require.NoError(t, w.CancelUpload(t.Context(), w.person, id, noon), "twice does no harm")
+	require.ErrorIs(t, w.FinishUpload(t.Context(), w.person, id, noon), ErrUploadOver)
+	w.nothing()
+
+	// Cancelled while its job runs: the job ends at its next step.
+	id = w.begin("SSL-100", raw)
+	require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
+	u := w.get(id)
+	require.NoError(t, w.CancelUpload(t.Context(), w.person, id, noon))
+	require.ErrorIs(t, w.ingest(t.Context(), u, noon), errOver)
+	require.NoError(t, w.ProcessUpload(t.Context(), id, noon))
+	w.nothing()
+
+	// Too late: the version comes.
+	id = w.begin("SSL-100", raw)
+	require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
+	require.NoError(t, w.step(t.Context(), id, StepStore, noon))
+	require.ErrorIs(t, w.CancelUpload(t.Context(), w.person, id, noon), ErrUploadTooLate)
+}
+
+func TestTheSweepGivesUpWhatIsAbandonedAndPicksUpWhatIsInterrupted(t *testing.T) {
+	t.Parallel()
+	w := newUploadWorld(t)
+	raw := packagestest.Course("x")
+	abandoned := w.begin("SSL-100", raw)
+	interrupted := w.begin("SSL-100", raw)
+	require.NoError(t, w.FinishUpload(t.Context(), w.person, interrupted, noon))
+	require.NoError(t, w.Blobs.Put(t.Context(), chunkPrefix+"999999/0", bytes.NewReader([]byte("x")), 1))
+	jobsOf := func() int {
+		return w.count(`SELECT count(*) FROM river.river_job WHERE kind = 'courses.process_upload'`)
+	}
+	chunks := func() int {
+		keys, err := w.Blobs.List(t.Context(), chunkPrefix)
+		require.NoError(t, err)
+		return len(keys)
+	}
+
+	require.NoError(t, w.SweepUploads(t.Context(), noon.Add(time.Minute)))
+	require.Equal(t, 1, jobsOf(), "it is not late yet")
+	require.Equal(t, 2, chunks(), "the chunk of no upload is gone")
+
+	require.NoError(t, w.SweepUploads(t.Context(), noon.Add(2*time.Minute)))
+	require.Equal(t, 2, jobsOf())
+	require.Equal(t, Receiving, w.get(abandoned).State)
+
+	require.NoError(t, w.ProcessUpload(t.Context(), interrupted, noon.Add(2*time.Minute)))
+	require.NoError(t, w.SweepUploads(t.Context(), noon.Add(25*time.Hour)))
+	require.Equal(t, Cancelled, w.get(abandoned).State)
+	require.Equal(t, Done, w.get(interrupted).State)
+	require.Zero(t, chunks())
+
+	failing := w.begin("SSL-100", raw)
+	require.NoError(t, w.FinishUpload(t.Context(), w.person, failing, noon))
+	require.NoError(t, w.SweepUploads(t.Context(), noon.Add(25*time.Hour)))
+	require.Equal(t, "upload_failed", w.get(failing).Refusal)
+}
+
+func TestAnUploadThatCannotFitIsRefusedBeforeItBegins(t *testing.T) {
+	t.Parallel()
+	w := newUploadWorld(t)
+	_, err := w.BeginUpload(t.Context(), w.person, "SSL-100", "p.zip", 0, noon)
+	require.ErrorIs(t, err, ErrUploadEmpty)
+	_, err = w.BeginUpload(t.Context(), w.person, "SSL-100", "p.zip", packages.Usual.Package+1, noon)
+	require.ErrorIs(t, err, packages.ErrTooLarge)
+	_, err = w.BeginUpload(t.Context(), w.person, "GONE-1", "p.zip", 1, noon)
+	require.ErrorIs(t, err, lms.ErrNotFound)
+}
+
+func TestContentThatChangesWhileItIsStoredIsNotStored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := []byte("0123456789")
+	err := w.keepOne(t.Context(), [32]byte{1}, 10, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil })
+	require.ErrorIs(t, err, errChanged)
+	require.Empty(t, w.blobs())
+}
