@@ -3,6 +3,8 @@ package player
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"strings"
 	"unicode/utf8"
 )
@@ -45,6 +47,9 @@ func parseCommit(body []byte) (CommitRequest, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&r); err != nil {
+		return r, errCommitForm.Because(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return r, errCommitForm.Because(err)
 	}
 	if r.Epoch < 1 || len(r.Earlier) > maxEarlier {

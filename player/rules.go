@@ -85,26 +85,27 @@ func (o outcome) Met() bool {
 		return status == "completed" || status == "passed"
 	}
 	mastered, decides := o.mastered()
+	_, scored := o.mark()
 	switch {
 	case decides:
 		return mastered && (status == "completed" || status == "passed")
-	case o.Mastery != "":
+	case scored:
 		return status == "passed"
 	default:
 		return status == "completed" || status == "passed"
 	}
 }
 
+// mark is the mastery score, if the manifest gives one that is a number.
+func (o outcome) mark() (float64, bool) {
+	mark, err := strconv.ParseFloat(o.Mastery, 64)
+	return mark, err == nil
+}
+
 func (o outcome) mastered() (mastered, decides bool) {
-	mastery, err := strconv.ParseFloat(o.Mastery, 64)
-	if err != nil {
-		return false, false
-	}
+	mark, scored := o.mark()
 	raw, err := strconv.ParseFloat(o.Raw, 64)
-	if err != nil {
-		return false, false
-	}
-	return raw >= mastery, true
+	return scored && err == nil && raw >= mark, scored && err == nil
 }
 
 // Entry is cmi.core.entry (RTE 3.4.4): "ab-initio" for the first visit, "resume"
