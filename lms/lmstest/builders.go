@@ -1,6 +1,7 @@
 package lmstest
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -111,8 +112,13 @@ func Policy(t testing.TB, db *pgxpool.Pool, kind lms.PolicyKind, value string, f
 	return p
 }
 
+// Querier is a pool or a transaction.
+type Querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
 // Policies are the policies on record.
-func Policies(t testing.TB, db *pgxpool.Pool) lms.Policies {
+func Policies(t testing.TB, db Querier) lms.Policies {
 	t.Helper()
 	rows, err := db.Query(t.Context(), `SELECT id, kind, value, effective_from AS "from" FROM registry.policies ORDER BY id`)
 	require.NoError(t, err)
@@ -140,9 +146,17 @@ func Race(t testing.TB, attempt func(i int) error) []error {
 		})
 	}
 	ready.Wait()
-	start := time.Now()
+	start, done := time.Now(), make(chan struct{})
 	close(gun)
-	finish.Wait()
+	go func() {
+		finish.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the racers wait for each other")
+	}
 	require.Less(t, time.Since(start), time.Second, "the race took too long")
 	return results
 }
