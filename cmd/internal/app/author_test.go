@@ -1,0 +1,169 @@
+package app_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"mopd/lms"
+)
+
+func (p *tab) choose(name string, content []byte) {
+	p.Helper()
+	file := filepath.Join(p.TempDir(), name)
+	require.NoError(p, os.WriteFile(file, content, 0o600))
+	p.do("choose "+name, chromedp.SetUploadFiles(chromedp.CSS("#package"), []string{file}))
+}
+
+// newCourse fills in the author's form.
+func (p *tab) newCourse(code, title string) {
+	p.Helper()
+	p.open("/author/courses/new")
+	p.accessible("author-new")
+	p.fill("#code", code)
+	p.fill("#title", title)
+	p.click("main form button")
+	p.until("what is missing is said beside the fields", `document.querySelector(".usa-error-message")`)
+	p.accessible("author-new-wrong")
+	p.until("what was typed is still there", `document.querySelector("#title").value == `+js(title))
+	p.fill("#sponsor", "Office of Childhood")
+	p.fill("#fee", "0")
+	p.fill("#hours", "1.25")
+	p.fill("#number", "A-17")
+	p.fill("#from", "2020-01-01")
+	p.fill("#approver", "Office of Childhood")
+	p.click("main form button")
+	p.until("the course's page shows", `document.querySelector("#package")`)
+}
+
+func TestAnAuthorUploadsPublishesAndRetiresACourse(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	p := b.newTab(t)
+	p.signIn(b.person("Andre", lms.Author))
+	p.open("/author")
+	p.accessible("author-empty")
+	p.newCourse("NEW-1", "A new course")
+	p.accessible("author-course")
+
+	p.choose("broken.zip", zipOf(t, map[string]string{"readme.txt": "no manifest"}))
+	p.until("the broken package is refused in one sentence", `!document.querySelector("#refused").hidden && document.querySelector("#refusal").innerText.length > 20`)
+	p.accessible("author-refused")
+	require.Empty(t, b.stored("uploads/"), "nothing of it is left")
+	require.Empty(t, b.stored("sha256/"), "nothing of it is left")
+
+	p.choose("one.zip", onePackage(t))
+	p.until("the draft shows", `document.querySelector('form[action$="/publish"]')`)
+	p.sees("index.html")
+	p.accessible("author-draft")
+	p.click(`form[action$="/publish"] button`)
+	p.until("the version is published", `document.querySelector(".mo-tag--good")`)
+	p.accessible("author-published")
+	p.open("/author")
+	p.sees("A new course")
+	p.accessible("author-list")
+	p.open("/courses/NEW-1")
+	p.until("caregivers can register", `document.querySelector('form[action="/courses/NEW-1/register"]')`)
+
+	p.open("/author/courses/NEW-1")
+	p.click(`a[href$="/retire"]`)
+	p.until("it is asked once", `document.querySelector('form[action$="/retire"]')`)
+	p.accessible("author-retire")
+	p.click(`form[action$="/retire"] button`)
+	p.until("the version is retired", `!document.querySelector(".mo-tag--good")`)
+}
+
+func TestAnAuthorStopsALargeUploadAndNothingOfItIsLeft(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	p := b.newTab(t)
+	p.signIn(b.person("Andre", lms.Author))
+	p.newCourse("NEW-1", "A new course")
+	noise := make([]byte, 40<<20)
+	rand.NewChaCha8([32]byte{}).Read(noise) //nolint:errcheck // it never fails
+	p.choose("large.zip", zipOf(t, map[string]string{"imsmanifest.xml": oneManifest, "index.html": oneLesson, "noise.bin": string(noise)}))
+	p.until("progress shows", `!document.querySelector("#run").hidden && document.querySelector("#bar").value > 0`)
+	p.accessible("author-uploading")
+	p.click("#stop")
+	p.until("the upload is over", `document.querySelector("#run").hidden`)
+	require.NoError(t, wait(t.Context(), func(context.Context) (bool, error) { return len(b.stored("uploads/")) == 0, nil }), "its chunks are gone")
+
+	p.choose("large.zip", zipOf(t, map[string]string{"imsmanifest.xml": oneManifest, "index.html": oneLesson, "noise.bin": string(noise)}))
+	p.until("a large package arrives in chunks", `document.querySelector('form[action$="/publish"]')`)
+	require.Len(t, b.stored("sha256/"), 4, "the package and its three files")
+}
+
+// stored lists the keys of the object store that begin with a prefix.
+func (b *box) stored(prefix string) []string {
+	b.Helper()
+	keys, err := b.Blobs.List(b.Context(), prefix)
+	require.NoError(b, err)
+	return keys
+}
+
+// Every page, in both languages, for axe and for the eye.
+func TestEveryPageIsAccessibleInEnglishAndSpanish(t *testing.T) {
+	t.Parallel()
+	for _, lang := range []string{"en", "es"} {
+		t.Run(lang, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t)
+			b.publishOne("ONE-1", "First course")
+			b.publishOne("TWO-1", "Second course")
+			pkg := onePackage(t)
+			b.publish("FEE-1", "A course with a fee", strings.NewReader(string(pkg)), int64(len(pkg)), 500)
+			maya := b.person("Maya", lms.Author)
+			p := b.newTab(t)
+			p.open("/")
+			if lang == "es" {
+				p.click(`form[action="/language"] button`)
+				p.until("the page is in Spanish", `document.documentElement.lang == "es"`)
+			}
+			p.look(lang, "/", "welcome", "/courses", "catalog-anonymous", "/courses/ONE-1", "overview-anonymous", "/sign-in", "sign-in", "/nowhere", "not-found", "/courses?q=nothing+like+it", "catalog-empty")
+			p.signIn(maya)
+			p.look(lang, "/", "home-empty", "/my-courses", "my-courses-empty", "/report", "report-empty", "/courses", "catalog", "/courses/FEE-1", "overview-fee", "/courses/ONE-1", "overview")
+			p.open("/courses/TWO-1")
+			p.submit("/courses/TWO-1/register")
+			p.until("registered", `document.querySelector('form[action$="/start"]')`)
+			p.accessible(lang + "-overview-ready")
+			p.open("/courses/ONE-1")
+			p.submit("/courses/ONE-1/register")
+			p.until("registered", `document.querySelector('form[action$="/start"]')`)
+			p.click(`form[action$="/start"] button`)
+			p.until("the attestation is asked for", `document.querySelector("#not-in-ratio")`)
+			p.accessible(lang + "-attestation")
+			p.attest()
+			lesson := p.lesson()
+			lesson.click("#turn")
+			p.saved()
+			p.accessible(lang + "-player")
+			p.click("#help")
+			p.until("help shows", `!document.querySelector("#panel").hidden`)
+			p.accessible(lang + "-player-help")
+			p.look(lang, "/", "home", "/my-courses", "my-courses", "/courses", "catalog-mine", "/author", "author", "/author/courses/ONE-1", "author-course", "/author/courses/new", "author-new")
+			p.click(`main a[href="/author"]`)
+			p.open("/my-courses")
+			p.click(`a[href^="/learn/"]`)
+			p.lesson().click("#complete")
+			p.until("completed", `!document.querySelector("#panel").hidden`)
+			p.accessible(lang + "-player-completed")
+			p.look(lang, "/report", "report", "/", "home-done", "/courses/ONE-1", "overview-completed", "/learn/1", "completed")
+		})
+	}
+}
+
+// look opens pages and has axe look at each; pages are paths and names in turn.
+func (p *tab) look(lang string, pages ...string) {
+	p.Helper()
+	for i := 0; i < len(pages); i += 2 {
+		p.open(pages[i])
+		p.until("the page is in the language", `document.documentElement.lang == `+js(lang))
+		p.accessible(lang + "-" + pages[i+1])
+	}
+}
