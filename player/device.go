@@ -11,7 +11,7 @@ type Device struct {
 	Name     string // browser and system, such as "Chrome, Windows"
 }
 
-var handheld = regexp.MustCompile(`(?i)\b(iphone|ipod|ipad|android|mobile|silk|kindle|playbook|bb10|blackberry|windows phone|iemobile|opera mini|opera mobi|kaios|harmonyos|webos)\b|tablet;|; tablet\b`)
+var handheld = regexp.MustCompile(`(?i)\b(iphone|ipod|ipad|android|mobile|silk|kindle|playbook|bb10|blackberry|windows phone|iemobile|opera mini|opera mobi|kaios|harmonyos|webos)\b|tablet;`)
 
 // Systems and browsers by what stands in a user agent; the first that fits is it.
 var (

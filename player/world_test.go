@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,6 +40,7 @@ type world struct {
 	audit        []lms.AuditEntry
 	touched      int
 	now          time.Time
+	down         atomic.Bool // the run-time endpoints do not answer
 }
 
 func newWorld(t *testing.T) *world {
@@ -210,7 +212,20 @@ func (s *session) state() State {
 	return st
 }
 
-func (w *world) pass(d time.Duration) { w.now = w.now.Add(d) }
+func (w *world) pass(d time.Duration) { w.setClock(w.clock().Add(d)) }
+
+// clock is read by the server's goroutines too.
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) setClock(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = now
+}
 
 func (w *world) count(sql string, args ...any) (n int) {
 	w.t.Helper()

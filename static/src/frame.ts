@@ -123,6 +123,7 @@ class Session {
     document.body.append(this.sco);
     this.sco.focus();
     tell({ type: "running" });
+    this.transport.report();
     window.setInterval(() => this.beat(), BEAT_MS);
   }
 

@@ -21,7 +21,8 @@ const string255 = text(255);
 const string4096 = text(4096);
 const pattern = (p: RegExp) => (v: string) => p.test(v);
 const vocabulary = (...words: string[]) => (v: string) => words.includes(v);
-const decimal = /^-?(\d+(\.\d*)?|\.\d+)$/;
+/** CMIDecimal. */
+export const decimal = /^-?(\d+(\.\d*)?|\.\d+)$/;
 const integer = (least: number, most: number) => (v: string) =>
   /^-?\d+$/.test(v) && Number(v) >= least && Number(v) <= most;
 
@@ -46,8 +47,11 @@ const ro = (initial = ""): Element => ({ access: "ro", valid: never, initial });
 const rw = (valid: (v: string) => boolean, initial = ""): Element => ({ access: "rw", valid, initial });
 const wo = (valid: (v: string) => boolean): Element => ({ access: "wo", valid, initial: "" });
 
+// Maps, because a plain object knows names such as "constructor" too.
+const table = <V>(rows: Record<string, V>) => new Map(Object.entries(rows));
+
 /** Every element; n stands for an index. */
-export const elements: Record<string, Element> = {
+export const elements = table<Element>({
   "cmi.core.student_id": ro(),
   "cmi.core.student_name": ro(),
   "cmi.core.lesson_location": rw(string255),
@@ -88,10 +92,10 @@ export const elements: Record<string, Element> = {
   "cmi.interactions.n.student_response": wo(feedback),
   "cmi.interactions.n.result": wo(result),
   "cmi.interactions.n.latency": wo(timespan),
-};
+});
 
 /** What _children answers. */
-export const children: Record<string, string> = {
+export const children = table<string>({
   "cmi.core":
     "student_id,student_name,lesson_location,credit,lesson_status,entry,score,total_time,lesson_mode,exit,session_time",
   "cmi.core.score": "raw,min,max",
@@ -100,7 +104,7 @@ export const children: Record<string, string> = {
   "cmi.student_data": "mastery_score,max_time_allowed,time_limit_action",
   "cmi.student_preference": "audio,language,speed,text",
   "cmi.interactions": "id,objectives,time,type,correct_responses,weighting,student_response,result,latency",
-};
+});
 
 /** What has a _count. */
 export const arrays = [
@@ -128,5 +132,3 @@ export function timespanOf(cs: number): string {
   const hours = String(Math.floor(whole / 360000)).padStart(4, "0");
   return `${hours}:${two(Math.floor(whole / 6000) % 60)}:${two(Math.floor(whole / 100) % 60)}.${two(whole % 100)}`;
 }
-
-export { decimal };

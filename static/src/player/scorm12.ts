@@ -25,7 +25,7 @@ export interface API {
 }
 
 /** Error codes of RTE 3.3.5. There is no 407 in SCORM 1.2: out of range is 405. */
-export const errors: Record<string, [string, string]> = {
+const errors = new Map<string, [string, string]>(Object.entries({
   "0": ["No error", "The last call went well."],
   "101": ["General exception", "The call does not fit the state of the session, or there is no room for the value."],
   "201": ["Invalid argument error", "An argument is missing or wrong, or an index skips one."],
@@ -37,7 +37,7 @@ export const errors: Record<string, [string, string]> = {
   "403": ["Element is read only", "Only the system sets this element."],
   "404": ["Element is write only", "This element cannot be read."],
   "405": ["Incorrect data type", "The value does not have the type, range or vocabulary of the element."],
-};
+}));
 
 const STATUS = "cmi.core.lesson_status";
 const EXIT = "cmi.core.exit";
@@ -105,8 +105,8 @@ export class Scorm12 {
       LMSCommit: (parameter) => this.call(() => this.commit(parameter)),
       // State management calls leave the error as it is (RTE 3.3.4).
       LMSGetLastError: () => this.error,
-      LMSGetErrorString: (code) => errors[String(code)]?.[0] ?? "",
-      LMSGetDiagnostic: (code) => errors[code === undefined || code === "" ? this.error : String(code)]?.[1] ?? "",
+      LMSGetErrorString: (code) => errors.get(String(code))?.[0] ?? "",
+      LMSGetDiagnostic: (code) => errors.get(code === undefined || code === "" ? this.error : String(code))?.[1] ?? "",
     };
   }
 
@@ -215,7 +215,7 @@ export class Scorm12 {
     if (KEYWORDS.includes(keyword)) {
       return this.keyword(element, generic, indices, keyword);
     }
-    const known = elements[generic];
+    const known = elements.get(generic);
     if (!known) {
       throw new Refusal("401");
     }
@@ -235,12 +235,12 @@ export class Scorm12 {
       return VERSION;
     }
     const parent = generic.slice(0, -keyword.length - 1);
-    const known = parent in elements || parent in children || arrays.includes(parent);
+    const known = elements.has(parent) || children.has(parent) || arrays.includes(parent);
     if (!known) {
       throw new Refusal("401");
     }
     if (keyword === "_children") {
-      const list = children[parent];
+      const list = children.get(parent);
       if (list === undefined) {
         throw new Refusal("202");
       }
@@ -291,7 +291,7 @@ export class Scorm12 {
     if (KEYWORDS.includes(generic.split(".").pop() ?? "")) {
       throw new Refusal("402");
     }
-    const known = elements[generic];
+    const known = elements.get(generic);
     if (!known) {
       throw new Refusal("401");
     }

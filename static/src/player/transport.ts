@@ -379,7 +379,8 @@ export class Transport {
     this.waiting.splice(0).forEach((resolve) => resolve());
   }
 
-  private report(): void {
+  /** Says where things stand. */
+  report(): void {
     const first = this.queue[0];
     if (!first) {
       this.listener.save("saved", this.savedAt);

@@ -1,0 +1,210 @@
+package player
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// patience is how long a test waits for what a person would see at once.
+const patience = 20 * time.Second
+
+// lesson is content that does nothing by itself; a test makes its calls. Its own
+// last words come when it is unloaded, as those of much content do.
+const lesson = `<!doctype html><title>Lesson</title><p>A lesson</p><script>
+	window.lastWords = () => {};
+	addEventListener("pagehide", () => window.lastWords(parent.API));
+</script>`
+
+// tab is one tab in a Chromium that looks like a desk computer.
+type tab struct {
+	*site
+	ctx context.Context
+}
+
+func newBrowser(t testing.TB, profile string) (context.Context, func()) {
+	t.Helper()
+	path := os.Getenv("CHROMIUM")
+	if path == "" {
+		path = "/usr/bin/chromium"
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("blink-settings", "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4"),
+		chromedp.Flag("screen-info", "{1366x900}"), chromedp.WindowSize(1366, 900), chromedp.Flag("lang", "en-US"))
+	if profile != "" {
+		opts = append(opts, chromedp.UserDataDir(profile))
+	}
+	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
+	ctx, stop := chromedp.NewContext(alloc)
+	require.NoError(t, chromedp.Do(ctx), "start Chromium")
+	return ctx, func() { stop(); stopAlloc() }
+}
+
+// openIn signs in and opens the course in a new tab.
+func (s *site) openIn(browser context.Context) *tab {
+	s.t.Helper()
+	ctx, stop := chromedp.NewContext(browser)
+	s.t.Cleanup(stop)
+	require.NoError(s.t, chromedp.Do(ctx)) // attached for as long as ctx lives
+	p := &tab{s, ctx}
+	dialogs := chromedp.Events(ctx, page.JavascriptDialogOpening)
+	go func() {
+		for _, err := range dialogs {
+			if err != nil {
+				return
+			}
+			if _, err := chromedp.Call(ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true}); err != nil {
+				return
+			}
+		}
+	}()
+	p.navigate("/enter")
+	p.navigate(s.learn())
+	return p
+}
+
+func (p *tab) navigate(path string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	require.NoError(p.t, chromedp.Do(ctx, chromedp.Navigate(p.url+path)), path)
+}
+
+// course serves a world with the lesson in it, attested for today, in a browser.
+func course(t *testing.T, change ...func(*world)) *tab {
+	t.Helper()
+	w := newWorld(t)
+	w.files["index.html"] = []byte(lesson)
+	for _, c := range change {
+		c(w)
+	}
+	w.attest()
+	s := serve(t, w) // before the browser, so that it stops after it
+	ctx, stop := newBrowser(t, "")
+	t.Cleanup(stop)
+	return s.openIn(ctx)
+}
+
+func evaluate[T any](t testing.TB, ctx context.Context, expression string) T {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	require.NoError(t, err, "%.200s", expression)
+	return v
+}
+
+func until(t testing.TB, ctx context.Context, what string, ask func(context.Context) (bool, error)) {
+	t.Helper()
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ok, err := ask(limited)
+		if ok {
+			return
+		}
+		select {
+		case <-limited.Done():
+			text, textErr := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText.slice(0, 800)`))
+			require.NoError(t, errors.Join(errors.New("it did not happen in time"), err), "until %s; the page shows\n%s %v", what, text, textErr)
+		case <-tick.C:
+		}
+	}
+}
+
+// until waits for a JavaScript condition of the shell.
+func (p *tab) until(condition string) {
+	p.t.Helper()
+	until(p.t, p.ctx, condition, func(ctx context.Context) (bool, error) {
+		return chromedp.Run(ctx, chromedp.Evaluate[bool](`!!(`+condition+`)`))
+	})
+}
+
+func (p *tab) sees(text string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf("document.body.innerText.includes(%q)", text))
+}
+
+func (p *tab) click(css string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	require.NoError(p.t, chromedp.Do(ctx, chromedp.Click(chromedp.CSS(css), chromedp.NodeVisible)), css)
+}
+
+// choose presses the button of the panel that says so.
+func (p *tab) choose(label string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf(`(b => b && (b.click(), true))([...document.querySelectorAll("#panel:not([hidden]) #panel-actions > *")].find(b => b.textContent === %q))`, label))
+}
+
+// frame attaches to the content frame, once the lesson in it is loaded.
+func (p *tab) frame() context.Context {
+	p.t.Helper()
+	var id target.ID
+	until(p.t, p.ctx, "the content frame is there", func(ctx context.Context) (bool, error) {
+		targets, err := chromedp.Targets(ctx)
+		own := chromedp.FromContext(p.ctx).Target.TargetID
+		for _, info := range targets {
+			if info.Type == "iframe" && info.ParentID == own && strings.Contains(info.URL, "/.frame/") {
+				id = info.TargetID
+			}
+		}
+		return id != "", err
+	})
+	ctx, stop := chromedp.NewContext(p.ctx, chromedp.WithTargetID(id))
+	p.t.Cleanup(stop)
+	require.NoError(p.t, chromedp.Do(ctx))
+	until(p.t, ctx, "the lesson is loaded", func(ctx context.Context) (bool, error) {
+		return chromedp.Run(ctx, chromedp.Evaluate[bool](`!!(window.API && document.querySelector("#sco")?.contentWindow.lastWords)`))
+	})
+	return ctx
+}
+
+// call is a call of the run-time API and what it must answer, and what
+// LMSGetLastError must say after it.
+type call struct{ name, element, value, answer, code string }
+
+// play makes the calls in the lesson, in order.
+func (p *tab) play(frame context.Context, calls ...call) {
+	p.t.Helper()
+	in := make([][]string, len(calls))
+	for i, c := range calls {
+		in[i] = []string{c.name, c.element}
+		if c.name == "SetValue" {
+			in[i] = append(in[i], c.value)
+		}
+	}
+	list, err := json.Marshal(in)
+	require.NoError(p.t, err)
+	got := evaluate[[][]string](p.t, frame, fmt.Sprintf(
+		`%s.map(([name, ...args]) => { const answer = API["LMS" + name](...args); return [answer, API.LMSGetLastError()]; })`, list))
+	for i, c := range calls {
+		if got[i][0] != c.answer || got[i][1] != c.code {
+			p.t.Errorf("%d. %s(%q, %.60q): got %q, error %s; want %q, error %s", i, c.name, c.element, c.value, got[i][0], got[i][1], c.answer, c.code)
+		}
+	}
+}
+
+func set(element, value string) call { return call{"SetValue", element, value, "true", "0"} }
+func refused(element, value, code string) call {
+	return call{"SetValue", element, value, "false", code}
+}
+func get(element, answer string) call  { return call{"GetValue", element, "", answer, "0"} }
+func unread(element, code string) call { return call{"GetValue", element, "", "", code} }
+
+var initialize = call{"Initialize", "", "", "true", "0"}
