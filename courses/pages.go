@@ -24,12 +24,6 @@ type catalogPage struct {
 // HasTopic tells whether a topic is chosen.
 func (p catalogPage) HasTopic(topic string) bool { return slices.Contains(p.Query.Topics, topic) }
 
-// Narrowed tells whether anything is asked for at all.
-func (p catalogPage) Narrowed() bool {
-	q := p.Query
-	return q.Text != "" || len(q.Topics) > 0 || q.Free || q.Earn || q.Hours != ""
-}
-
 // To is the address of another page of the same results.
 func (p catalogPage) To(page int) string {
 	v := url.Values{}

@@ -43,6 +43,7 @@ type (
 		Base          string     `xml:"base,attr"`
 		Schema        string     `xml:"metadata>schema"`
 		SchemaVersion string     `xml:"metadata>schemaversion"`
+		Titles        []string   `xml:"metadata>lom>general>title>langstring"`
 		Organizations struct {
 			Default string            `xml:"default,attr"`
 			List    []organizationXML `xml:"organization"`
@@ -285,7 +286,8 @@ func (p *Package) take(m manifestXML, title string, l lesson) error {
 		MaxTime:      strings.TrimSpace(l.item.MaxTime),
 		TimeLimit:    strings.TrimSpace(l.item.TimeLimit),
 	}
-	for _, candidate := range []string{title, l.item.Title, l.resource.Identifier} {
+	candidates := append([]string{title, l.item.Title}, m.Titles...)
+	for _, candidate := range append(candidates, l.resource.Identifier) {
 		if out.Title == "" {
 			out.Title = shown(strings.Join(strings.Fields(candidate), " "))
 		}

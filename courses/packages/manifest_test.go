@@ -33,6 +33,13 @@ func TestWhatTheManifestHandsToTheLessonIsKept(t *testing.T) {
 	require.Equal(t, []string{WarnMasteryScore}, codes(p))
 }
 
+func TestAPackageWithoutATitleIsNamedByItsMetadata(t *testing.T) {
+	t.Parallel()
+	manifest := strings.Replace(ManifestOf("", OneResource), "</metadata>", `<lom><general><title><langstring xml:lang="en"> Safe  Sleep </langstring></title></general></lom></metadata>`, 1)
+	require.Equal(t, "Safe Sleep", mustRead(t, Of(manifest)).Manifest.Title)
+	require.Equal(t, "r1", mustRead(t, Of(ManifestOf("", OneResource))).Manifest.Title)
+}
+
 func TestTheLaunchAddressFollowsBasesAndParameters(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ bases, href, parameters, file, want string }{

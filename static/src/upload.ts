@@ -309,6 +309,7 @@ function end(sentence: string): void {
 
 function begin(file: File): void {
   refused.hidden = true;
+  document.querySelector("main > .usa-alert--success")?.remove(); // it spoke of the upload before
   if (file.size === 0 || file.size > Number(form.dataset["max"])) {
     end(text(file.size === 0 ? "empty" : "too_large"));
     return;
