@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"net/url"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -53,10 +54,22 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 		return c.JSON(fiber.Map{"code": e.Code, "message": s.views.sentence(page.Lang, e)})
 	}
 	do := "/"
-	if e.Kind == lms.Unauthenticated || errors.Is(e, errToken) {
-		do = LocalPath(c.Path(), "/")
+	switch {
+	case errors.Is(e, errToken):
+		do = s.cameFrom(c)
+	case e.Kind == lms.Unauthenticated:
+		do = "/sign-in?next=" + url.QueryEscape(s.cameFrom(c))
 	}
 	return s.Render(c, "web/error", errorPage{Page: page, Status: status, Message: s.views.sentence(page.Lang, e), Do: do, DoLabel: s.views.text(page.Lang, "error.back")})
+}
+
+// cameFrom is the page of this application that a request was sent from, or "/".
+func (s *Server) cameFrom(c *fiber.Ctx) string {
+	u, err := url.Parse(c.Get(fiber.HeaderReferer))
+	if err != nil || u.Scheme != s.AppURL.Scheme || u.Host != s.AppURL.Host {
+		return "/"
+	}
+	return LocalPath(u.RequestURI(), "/")
 }
 
 func (s *Server) public(err error) *lms.Error {

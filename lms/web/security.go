@@ -1,14 +1,17 @@
 package web
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"mopd/lms"
 )
@@ -49,7 +52,8 @@ func (s *Server) securityHeaders(c *fiber.Ctx) error {
 // and session. Course content may share the application's site, so SameSite
 // cookies alone would not tell the two apart.
 func (s *Server) protect(c *fiber.Ctx) error {
-	if c.Cookies(visitorCookie) == "" {
+	// A shared cache keeps static files, and would give one visitor's cookie to all.
+	if c.Cookies(visitorCookie) == "" && !strings.HasPrefix(c.Path(), "/static/") {
 		s.setCookie(c, visitorCookie, randomToken(), 0)
 	}
 	switch c.Method() {
@@ -60,7 +64,7 @@ func (s *Server) protect(c *fiber.Ctx) error {
 	if c.Get(fiber.HeaderOrigin) != s.AppURL.Scheme+"://"+s.AppURL.Host || (site != "" && site != "same-origin") {
 		return errOrigin
 	}
-	if len(c.Request().Body()) > MaxBody && !s.takesChunks(c) {
+	if n := len(c.Request().Body()); n > MaxChunk || n > MaxBody && !s.takesChunks(c) {
 		return lms.ErrTooLarge
 	}
 	sent := c.Get("X-CSRF-Token")
@@ -72,6 +76,21 @@ func (s *Server) protect(c *fiber.Ctx) error {
 	}
 	return c.Next()
 }
+
+// readable refuses parameters that are no text: Postgres stores neither malformed
+// UTF-8 nor NUL.
+func (s *Server) readable(c *fiber.Ctx) error {
+	for _, args := range []*fasthttp.Args{c.Request().URI().QueryArgs(), c.Request().PostArgs()} {
+		for name, value := range args.All() {
+			if !isText(name) || !isText(value) {
+				return lms.ErrForm
+			}
+		}
+	}
+	return c.Next()
+}
+
+func isText(b []byte) bool { return utf8.Valid(b) && bytes.IndexByte(b, 0) < 0 }
 
 func (s *Server) csrf(c *fiber.Ctx) string {
 	mac := hmac.New(sha256.New, s.Secret)

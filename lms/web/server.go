@@ -7,6 +7,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -82,7 +83,7 @@ func New(cfg Config) (*Server, error) {
 		app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: s.logPanic}))
 		app.Use(s.deadline)
 	}
-	s.app.Use(s.securityHeaders, s.identify, s.protect)
+	s.app.Use(s.securityHeaders, s.identify, s.protect, s.readable)
 	s.app.Get("/static/*", s.static)
 	s.app.Post("/language", s.chooseLanguage)
 	return s, nil
@@ -136,6 +137,7 @@ func (s *Server) Serve(l net.Listener) error {
 				ctx.Error("This server does not answer for that host name.\n", fasthttp.StatusMisdirectedRequest)
 			}
 		},
+		ErrorHandler:          unreadable,
 		NoDefaultServerHeader: true,
 		MaxRequestBodySize:    MaxChunk + 64<<10,
 		ReadTimeout:           5 * time.Minute,
@@ -145,6 +147,17 @@ func (s *Server) Serve(l net.Listener) error {
 		CloseOnShutdown:       true,
 	}
 	return s.http.Serve(l)
+}
+
+// unreadable answers a request that does not reach the application.
+func unreadable(ctx *fasthttp.RequestCtx, err error) {
+	status := fasthttp.StatusBadRequest
+	if _, small := errors.AsType[*fasthttp.ErrSmallBuffer](err); small {
+		status = fasthttp.StatusRequestHeaderFieldsTooLarge
+	} else if errors.Is(err, fasthttp.ErrBodyTooLarge) {
+		status = fasthttp.StatusRequestEntityTooLarge
+	}
+	ctx.Error(fasthttp.StatusMessage(status)+"\n", status)
 }
 
 // Shutdown stops taking requests and waits for those under way.
