@@ -152,27 +152,36 @@ func (p *tab) choose(label string) {
 	p.until(fmt.Sprintf(`(b => b && (b.click(), true))([...document.querySelectorAll("#panel:not([hidden]) #panel-actions > *")].find(b => b.textContent === %q))`, label))
 }
 
-// frame attaches to the content frame, once the lesson in it is loaded.
-func (p *tab) frame() context.Context {
+// frame attaches to the content frame, once the lesson in it is loaded. A frame that
+// is going away may still be listed: then the next one is tried.
+func (p *tab) frame() (frame context.Context) {
 	p.t.Helper()
-	var id target.ID
-	until(p.t, p.ctx, "the content frame is there", func(ctx context.Context) (bool, error) {
+	attached := map[target.ID]context.Context{}
+	until(p.t, p.ctx, "the lesson is loaded", func(ctx context.Context) (bool, error) {
 		targets, err := chromedp.Targets(ctx)
 		own := chromedp.FromContext(p.ctx).Target.TargetID
 		for _, info := range targets {
-			if info.Type == "iframe" && info.ParentID == own && strings.Contains(info.URL, "/.frame/") {
-				id = info.TargetID
+			if info.Type != "iframe" || info.ParentID != own || !strings.Contains(info.URL, "/.frame/") {
+				continue
+			}
+			if attached[info.TargetID] == nil {
+				c, stop := chromedp.NewContext(p.ctx, chromedp.WithTargetID(info.TargetID))
+				p.t.Cleanup(stop)
+				attached[info.TargetID] = c
+				if err = chromedp.Do(c); err != nil {
+					continue
+				}
+			}
+			var loaded bool
+			loaded, err = chromedp.Run(attached[info.TargetID], chromedp.Evaluate[bool](`!!(window.API && document.querySelector("#sco")?.contentWindow.lastWords)`))
+			if loaded {
+				frame = attached[info.TargetID]
+				return true, nil
 			}
 		}
-		return id != "", err
+		return false, err
 	})
-	ctx, stop := chromedp.NewContext(p.ctx, chromedp.WithTargetID(id))
-	p.t.Cleanup(stop)
-	require.NoError(p.t, chromedp.Do(ctx))
-	until(p.t, ctx, "the lesson is loaded", func(ctx context.Context) (bool, error) {
-		return chromedp.Run(ctx, chromedp.Evaluate[bool](`!!(window.API && document.querySelector("#sco")?.contentWindow.lastWords)`))
-	})
-	return ctx
+	return frame
 }
 
 // call is a call of the run-time API and what it must answer, and what

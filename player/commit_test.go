@@ -58,8 +58,8 @@ func TestACommitThatSkipsOneIsToldWhatIsSaved(t *testing.T) {
 	require.Equal(t, "3", s.state().Data["cmi.suspend_data"])
 }
 
+// A race is timed, so it runs alone.
 func TestOfManyCommitsUnderOneNumberOneHasAnEffect(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	s := w.launch()
 	for i, err := range lmstest.Race(t, func(i int) error {

@@ -137,8 +137,8 @@ func TestSettingAsideOrSigningOutEndsThePlayer(t *testing.T) {
 	require.Equal(t, s.l.Epoch+2, w.launch().l.Epoch, "an epoch is never used twice")
 }
 
+// A race is timed, so it runs alone.
 func TestOfManyLaunchesAtOnceOnePlayerIsLive(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	w.attest()
 	all := make([]Launched, lmstest.Racers)

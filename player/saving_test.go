@@ -1,0 +1,215 @@
+package player
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"mopd/lms"
+)
+
+// saved waits until the server holds a value.
+func (p *tab) saved(element, value string) {
+	p.t.Helper()
+	until(p.t, p.ctx, element+" is saved", func(context.Context) (bool, error) {
+		return 1 == p.count(`SELECT count(*) FROM player.activity_data WHERE data->>$1 = $2`, element, value), nil
+	})
+}
+
+func TestAnswersAreSavedWithinASecondAndComeBack(t *testing.T) {
+	t.Parallel()
+	p := course(t)
+	p.play(p.frame(), initialize, set("cmi.suspend_data", "bookmark"), set("cmi.core.lesson_status", "incomplete"), set("cmi.core.session_time", "00:10:00"))
+	p.saved("cmi.suspend_data", "bookmark")
+	p.sees("Saved ")
+	p.navigate(p.learn())
+	p.play(p.frame(), initialize, get("cmi.suspend_data", "bookmark"), get("cmi.core.lesson_status", "incomplete"), get("cmi.core.entry", "resume"), get("cmi.core.total_time", "0000:10:00.00"))
+}
+
+func TestLastWordsAtTheCloseArrive(t *testing.T) {
+	t.Parallel()
+	p := course(t)
+	frame := p.frame()
+	p.play(frame, initialize, set("cmi.core.lesson_status", "incomplete"))
+	evaluate[any](t, frame, `void (document.querySelector("#sco").contentWindow.lastWords = api => {
+		api.LMSSetValue("cmi.suspend_data", "last"); api.LMSSetValue("cmi.core.exit", "suspend"); api.LMSFinish("");
+	})`)
+	p.navigate("/my-courses")
+	p.saved("cmi.suspend_data", "last")
+	require.Equal(t, 1, p.count(`SELECT count(*) FROM player.activity_data WHERE finished`))
+}
+
+func TestWhileTheLineIsDownTheShellSaysSoAndNothingIsLost(t *testing.T) {
+	t.Parallel()
+	p := course(t)
+	frame := p.frame()
+	p.play(frame, initialize, set("cmi.suspend_data", "before"))
+	p.saved("cmi.suspend_data", "before")
+	p.down.Store(true)
+	p.play(frame, set("cmi.suspend_data", "during"), call{"Commit", "", "", "true", "0"})
+	p.until(`document.querySelector("#save").dataset.state === "unsaved"`)
+	p.sees("trying again. You can go on")
+	p.play(frame, set("cmi.core.lesson_location", "4"))
+	n, err := chromedp.Run(frame, chromedp.Evaluate[int](journaled, chromedp.EvalAwaitPromise))
+	require.NoError(t, err)
+	require.Equal(t, 2, n, "both changes are journaled")
+	p.click("#exit") // leaving asks first
+	p.sees("Leave now")
+	p.choose("Stay and keep trying")
+	p.until(`document.querySelector("#panel").hidden`)
+	p.down.Store(false)
+	p.saved("cmi.suspend_data", "during")
+	p.saved("cmi.core.lesson_location", "4")
+	p.until(`document.querySelector("#save").dataset.state === "saved" && document.querySelector("#banner").hidden`)
+	until(t, frame, "the journal is empty", func(ctx context.Context) (bool, error) {
+		n, err := chromedp.Run(ctx, chromedp.Evaluate[int](journaled, chromedp.EvalAwaitPromise))
+		return err == nil && n == 0, err
+	})
+}
+
+// journaled counts what the journal holds.
+const journaled = `new Promise((resolve, reject) => {
+	const open = indexedDB.open("journal");
+	open.onerror = reject;
+	open.onsuccess = () => {
+		const all = open.result.transaction("changes").objectStore("changes").count();
+		all.onsuccess = () => { open.result.close(); resolve(all.result); };
+	};
+})`
+
+func TestExitWaitsUntilEverythingIsSaved(t *testing.T) {
+	t.Parallel()
+	p := course(t)
+	frame := p.frame()
+	p.play(frame, initialize, set("cmi.suspend_data", "x"))
+	evaluate[any](t, frame, `void (document.querySelector("#sco").contentWindow.lastWords = api => {
+		api.LMSSetValue("cmi.suspend_data", "y".repeat(64000)); api.LMSSetValue("cmi.comments", "é".repeat(4096)); api.LMSFinish("");
+	})`)
+	p.click("#exit")
+	p.until(`location.pathname === "/my-courses"`)
+	require.Equal(t, 1, p.count(`SELECT count(*) FROM player.activity_data WHERE length(data->>'cmi.suspend_data') = 64000 AND finished`), "also what is too much for keepalive")
+}
+
+func TestAKilledBrowserLosesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.files["index.html"] = []byte(lesson)
+	w.attest()
+	s := serve(t, w)
+	profile := t.TempDir()
+	ctx, stop := newBrowser(t, profile)
+	p := s.openIn(ctx)
+	frame := p.frame()
+	p.play(frame, initialize, set("cmi.suspend_data", "saved"), set("cmi.core.session_time", "00:01:00"))
+	p.saved("cmi.suspend_data", "saved")
+	p.down.Store(true)
+	p.play(frame, set("cmi.suspend_data", "unsent"), set("cmi.core.session_time", "00:02:00"), set("cmi.core.lesson_location", "7"))
+	p.until(`document.querySelector("#save").dataset.state === "unsaved"`)
+	stop()
+	p.down.Store(false)
+
+	ctx, stop = newBrowser(t, profile)
+	t.Cleanup(stop)
+	p = s.openIn(ctx)
+	p.play(p.frame(), initialize, get("cmi.suspend_data", "unsent"), get("cmi.core.lesson_location", "7"), get("cmi.core.total_time", "0000:02:00.00"))
+	require.Equal(t, 1, p.count(`SELECT count(*) FROM player.session_times WHERE epoch = 1 AND centiseconds = 12000`), "the time is that of the session in which it passed")
+	require.Zero(t, p.count(`SELECT count(*) FROM player.session_times WHERE epoch = 2`))
+}
+
+func TestWorkThatAnotherComputerOvertookIsKeptAndShownNotSent(t *testing.T) {
+	t.Parallel()
+	p := course(t)
+	frame := p.frame()
+	p.play(frame, initialize, set("cmi.suspend_data", "saved"))
+	p.saved("cmi.suspend_data", "saved")
+	p.down.Store(true)
+	p.play(frame, set("cmi.suspend_data", "overtaken"))
+	p.until(`document.querySelector("#save").dataset.state === "unsaved"`)
+	elsewhere := p.launch()
+	elsewhere.set("cmi.suspend_data", "newer")
+	p.down.Store(false)
+	p.sees("This course is open somewhere else")
+	p.sees("What you did here since the last save was not sent")
+	p.until(`!document.querySelector("iframe")`)
+
+	p.choose("Continue here instead")
+	p.play(p.frame(), initialize, get("cmi.suspend_data", "newer"))
+	p.sees("were not added")
+	p.click("#banner-close")
+	p.navigate(p.learn())
+	p.play(p.frame(), initialize, get("cmi.suspend_data", "newer"))
+	require.True(t, evaluate[bool](t, p.ctx, `document.querySelector("#banner").hidden`), "it is told once")
+}
+
+func TestASecondTabTakesOverVisibly(t *testing.T) {
+	t.Parallel()
+	first := course(t)
+	frame := first.frame()
+	first.play(frame, initialize, set("cmi.suspend_data", "first tab"))
+	second := first.openIn(first.ctx)
+	second.play(second.frame(), initialize, get("cmi.suspend_data", "first tab"))
+	first.sees("opened in another tab or window just now")
+	first.until(`!document.querySelector("iframe")`)
+	require.Equal(t, "panel-title", evaluate[string](t, first.ctx, `document.activeElement.id`))
+	first.choose("Continue here instead")
+	first.play(first.frame(), initialize, get("cmi.suspend_data", "first tab"))
+	second.sees("opened in another tab or window just now")
+}
+
+func TestCompletionShowsAndLeadsToTheReport(t *testing.T) {
+	t.Parallel()
+	p := course(t)
+	p.play(p.frame(), initialize, set("cmi.core.lesson_status", "passed"))
+	p.sees("You completed " + p.active.Title)
+	p.sees("It is now in your training report.")
+	p.sees("1.25 clock hours")
+	require.Equal(t, lms.Completed, p.state())
+	require.True(t, evaluate[bool](t, p.ctx, `[...document.querySelectorAll("#panel-actions > *")].some(b => b.textContent === "See my training report")`))
+	p.choose("Back to the course")
+	p.until(`document.querySelector("#panel").hidden && !document.querySelector("iframe").inert`)
+}
+
+func TestContentThatReloadsBeginsAnotherVisitInTheSameSession(t *testing.T) {
+	t.Parallel()
+	p := course(t)
+	frame := p.frame()
+	p.play(frame, initialize, set("cmi.core.session_time", "00:05:00"), set("cmi.core.exit", "suspend"), call{"Finish", "", "", "true", "0"},
+		call{"Initialize", "", "", "false", "101"})
+	evaluate[any](t, frame, `void (document.querySelector("#sco").contentWindow.lastWords = undefined, document.querySelector("#sco").contentWindow.location.reload())`)
+	until(t, frame, "the lesson is loaded again", func(ctx context.Context) (bool, error) {
+		return chromedp.Run(ctx, chromedp.Evaluate[bool](`!!document.querySelector("#sco").contentWindow.lastWords`))
+	})
+	p.play(frame, initialize, get("cmi.core.entry", "resume"), get("cmi.core.total_time", "0000:05:00.00"), set("cmi.core.session_time", "00:01:00"), call{"Finish", "", "", "true", "0"})
+	until(t, p.ctx, "both visits' time is saved", func(context.Context) (bool, error) {
+		return 1 == p.count(`SELECT count(*) FROM player.session_times WHERE epoch = 1 AND centiseconds = 36000`), nil
+	})
+}
+
+func TestATabletThatPosesAsAComputerIsSentToOne(t *testing.T) {
+	t.Parallel()
+	p := course(t)
+	p.frame()
+	_, err := chromedp.Call(p.ctx, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true, MaxTouchPoints: 5})
+	require.NoError(t, err)
+	_, err = chromedp.Call(p.ctx, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15", Platform: "MacIntel"})
+	require.NoError(t, err)
+	p.navigate(p.learn())
+	p.sees("Open this course on a computer")
+	require.Equal(t, 1, p.count(`SELECT count(*) FROM player.sessions`), "it was not launched again")
+}
+
+func TestTheEndOfTheWindowIsToldBeforeItComes(t *testing.T) {
+	t.Parallel()
+	p := course(t, func(w *world) { w.now = w.active.LastDay.End().Add(-9 * time.Minute) })
+	p.frame()
+	p.sees("ends in 10 minutes, at 12:00")
+	p.setClock(p.active.LastDay.End())
+	p.play(p.frame(), initialize, set("cmi.core.lesson_status", "passed"))
+	p.sees("The time to complete this course is over")
+	require.Equal(t, 1, p.count(fmt.Sprintf(`SELECT count(*) FROM player.held_commits WHERE changes->>'%s' = 'passed'`, elementStatus)))
+}
