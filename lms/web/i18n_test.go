@@ -1,0 +1,109 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"mopd/lms"
+)
+
+func TestThePageSpeaksTheLanguageThatWasChosenLast(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	cases := []struct{ name, cookie, session, accept, want string }{
+		{"nothing known", "", "", "", "en"},
+		{"the browser asks for Spanish", "", "", "es-MX,es;q=0.9,en;q=0.8", "es"},
+		{"the browser asks for French", "", "", "fr", "en"},
+		{"the browser asks for French, then Spanish", "", "", "fr, es;q=0.5", "es"},
+		{"the browser asks for nonsense", "", "", ";;q=x,-", "en"},
+		{"the person's language", "", "lucia", "en", "es"},
+		{"chosen in this browser", "en", "lucia", "es", "en"},
+		{"chosen while signed out", "es", "", "en", "es"},
+		{"a cookie of no language", "de", "lucia", "", "es"},
+	}
+	for _, c := range cases {
+		got := s.send(request{path: "/probe", header: map[string]string{"Accept-Language": c.accept},
+			cookies: map[string]string{langCookie: c.cookie, sessionCookie: c.session}})
+		require.Contains(t, got.body, `<html lang="`+c.want+`">`, c.name)
+		require.Contains(t, got.body, map[string]string{"en": "Probe", "es": "Sonda"}[c.want], c.name)
+	}
+}
+
+func TestChoosingALanguageComesBackToThePage(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	got := s.change(request{method: "POST", path: "/language", body: "lang=es&next=%2Fprobe%3Fword%3D1"}, "")
+	require.Equal(t, http.StatusSeeOther, got.StatusCode)
+	require.Equal(t, "/probe?word=1", got.Header.Get("Location"))
+	require.Equal(t, "es", got.Cookies()[0].Value)
+
+	got = s.change(request{method: "POST", path: "/language", body: "lang=es&next=https://evil.example.org"}, "")
+	require.Equal(t, "/", got.Header.Get("Location"))
+	require.Equal(t, http.StatusUnprocessableEntity, s.change(request{method: "POST", path: "/language", body: "lang=de"}, "").StatusCode)
+}
+
+func TestErrorsSpeakThePersonsLanguage(t *testing.T) {
+	t.Parallel()
+	got := serve(t).get("/fail/busy", sessionCookie, "lucia")
+	require.Contains(t, got.body, "Ocupado hasta el 1 de mayo de 2026.")
+}
+
+func TestANoticeIsShownOnlyIfItIsOne(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	require.Contains(t, s.get("/probe?notice=done").body, "Done.")
+	require.NotContains(t, s.get("/probe?notice=%3Cscript%3E").body, "usa-alert")
+	require.NotContains(t, s.get("/probe?notice=error.busy").body, "usa-alert")
+}
+
+func TestAScriptGetsItsStringsInThePagesLanguage(t *testing.T) {
+	t.Parallel()
+	var got map[string]string
+	require.NoError(t, json.Unmarshal([]byte(serve(t).get("/strings", langCookie, "es").body), &got))
+	require.Equal(t, map[string]string{"stop": "Parar"}, got)
+}
+
+func TestNumbersPickTheirPlural(t *testing.T) {
+	t.Parallel()
+	s, err := New(config())
+	require.NoError(t, err)
+	for n, want := range map[int][2]string{0: {"0 days", "0 días"}, 1: {"1 day", "1 día"}, 2: {"2 days", "2 días"}} {
+		for i, lang := range Languages {
+			got, err := s.views.catalog.text(lang, "probe.days", "Count", n)
+			require.NoError(t, err)
+			require.Equal(t, want[i], got)
+		}
+	}
+}
+
+func TestAMissingMessageIsAnErrorInATemplateAndItsKeyElsewhere(t *testing.T) {
+	t.Parallel()
+	s, err := New(config())
+	require.NoError(t, err)
+	_, err = s.views.catalog.text("en", "probe.nothing")
+	require.ErrorContains(t, err, "probe.nothing")
+	_, err = s.views.catalog.text("en", "probe.days", "Count")
+	require.ErrorContains(t, err, "a name without a value")
+	require.Equal(t, "probe.nothing", s.views.text("en", "probe.nothing"))
+}
+
+func TestDaysAndInstantsAreWrittenAsTheLanguageWritesThem(t *testing.T) {
+	t.Parallel()
+	d := lms.Date{Year: 2026, Month: 3, Day: 1}
+	require.Equal(t, "March 1, 2026", formatDate("en", d))
+	require.Equal(t, "1 de marzo de 2026", formatDate("es", d))
+	at := time.Date(2026, 3, 2, 5, 4, 3, 0, time.UTC) // the day before in Central
+	require.Equal(t, "March 1, 2026, 11:04 PM Central", formatInstant("en", at))
+	require.Equal(t, "1 de marzo de 2026, 11:04 p. m. (hora central)", formatInstant("es", at))
+}
+
+func TestSizesAreWrittenInTheLargestUnitThatFits(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1 KB", 1536: "2 KB", 1 << 20: "1.0 MB", 5<<20 + 1<<19: "5.5 MB"} {
+		require.Equal(t, want, formatBytes(n))
+	}
+}
