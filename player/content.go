@@ -13,23 +13,17 @@ import (
 	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/jackc/pgx/v5"
 
 	"mopd/lms"
 	"mopd/lms/blob"
-	"mopd/lms/pg"
 )
 
 // fileTime is the longest that sending one file may take: a slow line and a long
 // video.
 const fileTime = time.Hour
 
-func (s *Service) grant(ctx context.Context, label string, now time.Time) (g grantRow, err error) {
-	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		g, err = selectGrant(ctx, tx, label, now)
-		return err
-	})
-	return g, err
+func (s *Service) grant(ctx context.Context, label string, now time.Time) (grantRow, error) {
+	return selectGrant(ctx, s.DB, label, now)
 }
 
 // filePath is the path within a package that a URL's path asks for. A folder means

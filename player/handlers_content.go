@@ -1,6 +1,7 @@
 package player
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -135,14 +136,14 @@ func (h handlers) beating(c *fiber.Ctx) (Bearer, error) {
 	var body struct {
 		Epoch int64 `json:"epoch"`
 	}
-	if err := c.App().Config().JSONDecoder(c.Body(), &body); err != nil || body.Epoch < 1 {
+	if err := json.Unmarshal(c.BodyRaw(), &body); err != nil || body.Epoch < 1 {
 		return Bearer{}, errCommitForm.Because(err)
 	}
 	return h.bearer(c, body.Epoch)
 }
 
 func (h handlers) commit(c *fiber.Ctx) error {
-	r, err := parseCommit(c.Body())
+	r, err := parseCommit(c.BodyRaw())
 	if err != nil {
 		return err
 	}

@@ -58,6 +58,9 @@ func TestWhileTheLineIsDownTheShellSaysSoAndNothingIsLost(t *testing.T) {
 	n, err := chromedp.Run(frame, chromedp.Evaluate[int](journaled, chromedp.EvalAwaitPromise))
 	require.NoError(t, err)
 	require.Equal(t, 2, n, "both changes are journaled")
+	p.click("#help")
+	p.choose("Close")
+	require.Equal(t, "help", evaluate[string](t, p.ctx, `document.activeElement.id`))
 	p.click("#exit") // leaving asks first
 	p.sees("Leave now")
 	p.choose("Stay and keep trying")
@@ -212,4 +215,13 @@ func TestTheEndOfTheWindowIsToldBeforeItComes(t *testing.T) {
 	p.play(p.frame(), initialize, set("cmi.core.lesson_status", "passed"))
 	p.sees("The time to complete this course is over")
 	require.Equal(t, 1, p.count(fmt.Sprintf(`SELECT count(*) FROM player.held_commits WHERE changes->>'%s' = 'passed'`, elementStatus)))
+}
+
+func TestACourseOpenedWhileTheServerIsSilentStartsWhenItAnswers(t *testing.T) {
+	t.Parallel()
+	p := course(t, func(w *world) { w.down.Store(true) })
+	p.sees("The server does not answer")
+	p.down.Store(false)
+	p.play(p.frame(), initialize)
+	p.until(`document.querySelector("#banner").hidden && document.querySelector("#save").dataset.state === "saved"`)
 }

@@ -2,13 +2,12 @@ package player
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"time"
-
-	"crypto/sha256"
 
 	"github.com/jackc/pgx/v5"
 
@@ -278,7 +277,7 @@ func (s *Service) random(n int) ([]byte, error) {
 	return b, nil
 }
 
-// freshLabel is the name of a new content host: a DNS label of some 129 random bits.
+// freshLabel is the name of a new content host: a DNS label of more than 128 random bits.
 func (s *Service) freshLabel() (string, error) {
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
 	b, err := s.random(26)

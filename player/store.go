@@ -11,9 +11,14 @@ import (
 	"mopd/lms/pg"
 )
 
-func one[T any](ctx context.Context, tx pgx.Tx, what, sql string, args ...any) (T, error) {
+// querier is the pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func one[T any](ctx context.Context, db querier, what, sql string, args ...any) (T, error) {
 	var row T
-	rows, err := tx.Query(ctx, sql, args...)
+	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
 		return row, fmt.Errorf("%s: %w", what, err)
 	}

@@ -19,8 +19,8 @@ type grantRow struct {
 }
 
 // selectGrant finds what a content label may serve at an instant.
-func selectGrant(ctx context.Context, tx pgx.Tx, label string, now time.Time) (grantRow, error) {
-	return one[grantRow](ctx, tx, "select grant", `SELECT person, version, enrollment FROM player.grants
+func selectGrant(ctx context.Context, db querier, label string, now time.Time) (grantRow, error) {
+	return one[grantRow](ctx, db, "select grant", `SELECT person, version, enrollment FROM player.grants
 		WHERE label = $1 AND expires_at > $2`, label, now)
 }
 

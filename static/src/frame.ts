@@ -47,15 +47,16 @@ class Session {
   private overtaken: Entry[] = [];
   private completed = false;
   private exiting = false;
+  private told = false; // that nothing can be kept on this computer
 
   constructor(private readonly launch: Launch) {}
 
   async run(): Promise<void> {
     const { token, attempt, epoch } = this.launch;
     try {
-      this.journal = await Journal.open(attempt, () => tell({ type: "no-journal" }));
+      this.journal = await Journal.open(attempt, () => this.unjournaled());
     } catch {
-      tell({ type: "no-journal" });
+      this.unjournaled();
     }
     this.transport = new Transport(token, attempt, epoch, this.journal, {
       save: (state, at) => tell({ type: "save", state, at }),
@@ -64,6 +65,7 @@ class Session {
         this.runtime?.halt();
         tell({ type: "fenced", ...fence, unsent });
       },
+      waiting: () => tell({ type: "waiting" }),
     });
     this.listen();
     await this.drain();
@@ -103,6 +105,13 @@ class Session {
         await this.transport.idle();
       }
     } catch {
+      this.unjournaled();
+    }
+  }
+
+  private unjournaled(): void {
+    if (!this.told) {
+      this.told = true;
       tell({ type: "no-journal" });
     }
   }

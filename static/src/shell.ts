@@ -3,11 +3,10 @@
 // sandboxed frame on another origin; the two talk by postMessage (player/protocol).
 
 import { addToPanel, byId, cover, hideBanner, hidePanel, showBanner, showPanel } from "./player/panel";
-import type { Launch, ToFrame, ToShell } from "./player/protocol";
+import type { ToFrame, ToShell } from "./player/protocol";
+import { failed, isComputer, launch } from "./player/start";
+import type { Granted } from "./player/start";
 import { central, clock, config, say } from "./player/strings";
-
-/** A launch as the server grants it. */
-type Granted = Omit<Launch, "type"> & { origin: string; learner: number; seat_ms: number; ends: string; now: string };
 
 const READY_MS = 20_000;
 const POLL_MS = 150;
@@ -17,15 +16,6 @@ const POLL_END_MS = 180_000;
 /** A save that takes less shows nothing: a line that flickers says nothing. */
 const SAVING_MS = 1_500;
 const MINUTE = 60_000;
-
-// A tablet that poses as a computer gives itself away by its touch screen (a Mac has
-// none) or by having no pointer finer than a finger.
-function isComputer(): boolean {
-  const touch = navigator.maxTouchPoints > 0;
-  const posing = touch && /^Mac/.test(navigator.platform);
-  const fingersOnly = touch && !window.matchMedia("(any-pointer: fine)").matches;
-  return !posing && !fingersOnly;
-}
 
 class Shell {
   private readonly frame = document.createElement("iframe");
@@ -37,6 +27,7 @@ class Shell {
   private over = false; // fenced, failed or past the window: the course has stopped
   private leaving = false;
   private running = false;
+  private opening = ""; // what the banner says of the start
   private completed = false;
   private target = config.exit;
 
@@ -95,11 +86,13 @@ class Shell {
         break;
       }
       case "draining":
-        showBanner(say("draining"));
+      case "waiting":
+        this.opening = say(message.type);
+        showBanner(this.opening);
         break;
       case "running":
         this.running = true;
-        if (byId("banner-text").textContent === say("draining")) {
+        if (byId("banner-text").textContent === this.opening) {
           hideBanner();
         }
         if (!byId("panel").hidden && !this.over) {
@@ -342,47 +335,6 @@ class Shell {
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => window.setTimeout(resolve, ms));
-}
-
-function failed(text: string): void {
-  showPanel({
-    look: "refused",
-    title: say("failed_title"),
-    text,
-    choices: [
-      { label: say("try_again"), act: () => window.location.reload() },
-      { label: say("to_my_courses"), act: config.exit, second: true },
-    ],
-  });
-}
-
-const RELOADED = "player-reloaded";
-
-async function launch(): Promise<Granted | undefined> {
-  const csrf = document.querySelector<HTMLMetaElement>('meta[name="csrf"]')?.content ?? "";
-  try {
-    const answer = await fetch(config.launch, {
-      method: "POST",
-      headers: { Accept: "application/json", "X-CSRF-Token": csrf },
-      cache: "no-store",
-    });
-    if (answer.ok) {
-      sessionStorage.removeItem(RELOADED);
-      return (await answer.json()) as Granted;
-    }
-    // Something has changed since this page was made: the page itself says what, and
-    // what to do. Once: a refusal that stays is shown here.
-    if (answer.status < 500 && sessionStorage.getItem(RELOADED) === null) {
-      sessionStorage.setItem(RELOADED, "1");
-      window.location.reload();
-      return undefined;
-    }
-    sessionStorage.removeItem(RELOADED);
-    failed(((await answer.json()) as { message?: string }).message ?? say("failed_text"));
-  } catch {
-    failed(say("failed_text"));
-  }
-  return undefined;
 }
 
 function bar(leave: () => void): void {

@@ -78,9 +78,12 @@ export function hidePanel(): void {
   byId("panel").hidden = true;
   if (stage) {
     stage.inert = false;
-    stage.focus();
-  } else if (before instanceof HTMLElement) {
+  }
+  // Back to where the person was: the button in the bar, or the course.
+  if (before instanceof HTMLElement && before !== document.body && before.isConnected) {
     before.focus();
+  } else {
+    stage?.focus();
   }
 }
 

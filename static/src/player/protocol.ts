@@ -30,6 +30,7 @@ export type ToFrame =
 export type ToShell =
   | { type: "ready" }
   | { type: "draining" }
+  | { type: "waiting" }
   | { type: "running" }
   | { type: "no-journal" }
   | { type: "save"; state: "saved" | "saving" | "unsaved"; at: number }

@@ -15,6 +15,8 @@ export interface Listener {
   save(state: "saved" | "saving" | "unsaved", at: number): void;
   answered(saved: Saved): void;
   fenced(fence: Fence, unsent: boolean): void;
+  /** The course cannot start yet: the server does not answer. */
+  waiting(): void;
 }
 
 interface Batch {
@@ -215,6 +217,7 @@ export class Transport {
         // The line is down: wait below.
       }
       this.failures++;
+      this.listener.waiting();
       await new Promise((resolve) => window.setTimeout(resolve, this.backoff()));
     }
     return undefined;
