@@ -30,7 +30,6 @@ func count(t *testing.T, db *pgxpool.Pool, sql string, args ...any) (n int) {
 }
 
 func TestOfManyCoursesStartedAtOnceOneIsActive(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	p := lmstest.Person(t, w.db)
 	ready := manyReady(t, w.db, p)
@@ -42,7 +41,6 @@ func TestOfManyCoursesStartedAtOnceOneIsActive(t *testing.T) {
 }
 
 func TestTheDatabaseAloneKeepsOneCourseActive(t *testing.T) {
-	t.Parallel()
 	db := lmstest.DB(t)
 	ready := manyReady(t, db, lmstest.Person(t, db))
 	lmstest.OneWins(t, lms.ErrAnotherActive, func(i int) error {
@@ -55,7 +53,6 @@ func TestTheDatabaseAloneKeepsOneCourseActive(t *testing.T) {
 }
 
 func TestOfManyRegistrationsAtOnceOneIsOpen(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	p, c := lmstest.Person(t, w.db), w.course()
 	lmstest.OneWins(t, lms.ErrAlreadyEnrolled, func(int) error {
@@ -66,7 +63,6 @@ func TestOfManyRegistrationsAtOnceOneIsOpen(t *testing.T) {
 }
 
 func TestTheDatabaseAloneKeepsOneEnrollmentOpen(t *testing.T) {
-	t.Parallel()
 	db := lmstest.DB(t)
 	p, c := lmstest.Person(t, db), lmstest.Course(t, db)
 	window, err := lmstest.Policies(t, db).On(lms.WindowPolicy, lmstest.Today)
@@ -89,7 +85,6 @@ func explained(t *testing.T, err error, constraint string) error {
 }
 
 func TestOfManyCompletionsAtOnceOneCounts(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	p := lmstest.Person(t, w.db)
 	e := lmstest.Enrollment(t, w.db, p, w.course(), active)
@@ -98,7 +93,6 @@ func TestOfManyCompletionsAtOnceOneCounts(t *testing.T) {
 }
 
 func TestPeopleDoNotWaitForEachOthersRules(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	c := w.course()
 	people := make([]lms.Person, lmstest.Racers)

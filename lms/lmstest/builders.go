@@ -131,7 +131,7 @@ func Policies(t testing.TB, db Querier) lms.Policies {
 const Racers = 32
 
 // Race runs attempt in Racers goroutines at once and gives what each returned. The
-// whole race may take a second.
+// whole race may take a second, so a test that races is not parallel.
 func Race(t testing.TB, attempt func(i int) error) []error {
 	t.Helper()
 	results := make([]error, Racers)
