@@ -147,10 +147,21 @@ func (s *Service) PutChunk(ctx context.Context, person lms.PersonID, id UploadID
 	if err := s.Blobs.Put(ctx, u.keyOf(n), bytes.NewReader(body), int64(len(body))); err != nil {
 		return err
 	}
-	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		// What a chunk that comes after the end left in the store is swept.
-		return receiveChunk(ctx, tx, id, n, now)
-	})
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error { return receiveChunk(ctx, tx, id, n, now) })
+	if errors.Is(err, ErrUploadOver) {
+		return errors.Join(err, s.dropLateChunk(ctx, person, id, n))
+	}
+	return err
+}
+
+// dropLateChunk removes a chunk that was on its way while its upload was given up.
+// The chunks of one that is being processed are still needed.
+func (s *Service) dropLateChunk(ctx context.Context, person lms.PersonID, id UploadID, n int) error {
+	u, err := selectUploadOf(ctx, s.DB, person, id)
+	if err != nil || u.State == Processing {
+		return err
+	}
+	return s.Blobs.Delete(ctx, u.keyOf(n))
 }
 
 // FinishUpload says that every chunk was sent, and causes the job that reads the

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
@@ -296,8 +297,28 @@ func (p *tab) accessible(name string) {
 			p.Logf("    %s\n    %s", n.HTML, n.FailureSummary)
 		}
 	}
-	p.noSidewaysScroll(name)
 	p.screenshot(name)
+	p.noSidewaysScroll(name)
+}
+
+// accessibleInBoth looks at a page that can be loaded again in English and in
+// Spanish.
+func (p *tab) accessibleInBoth(name string) {
+	p.Helper()
+	p.accessible(name)
+	p.language("es")
+	p.accessible("es-" + name)
+	p.language("en")
+}
+
+// language shows the page again in another language.
+func (p *tab) language(lang string) {
+	p.Helper()
+	p.do("choose "+lang, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, network.SetCookie, network.SetCookieParams{Name: "__Host-lang", Value: lang, URL: p.box.url, Path: "/", Secure: new(true), HTTPOnly: new(true)})
+		return err
+	}), chromedp.Reload())
+	p.until("the page is in "+lang, `document.documentElement.lang == `+js(lang))
 }
 
 // noSidewaysScroll looks at the page 320 CSS px wide, which is 1280 px at 400 %.
@@ -307,7 +328,16 @@ func (p *tab) noSidewaysScroll(name string) {
 	if wide := eval[int](p, `document.documentElement.scrollWidth`); wide > 320 {
 		p.Errorf("%s scrolls sideways at 400 %% zoom: it is %d px wide of 320", name, wide)
 	}
-	p.do("widen", chromedp.ResetViewport())
+	p.wide()
+}
+
+// wide gives the tab its window's size back and waits until the page is laid out
+// for it: a click in between would miss.
+func (p *tab) wide() {
+	p.Helper()
+	p.do("widen", chromedp.EmulateViewport(1366, 900))
+	p.until("the page is wide again", `innerWidth > 1000`)
+	p.do("lay out", chromedp.Evaluate[chromedp.Void](`new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))`, chromedp.EvalAwaitPromise))
 }
 
 func (p *tab) screenshot(name string) {
@@ -322,7 +352,7 @@ func (p *tab) screenshot(name string) {
 		require.NoError(p, err)
 		require.NoError(p, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d.png", name, width)), png, 0o600))
 	}
-	p.do("size", chromedp.ResetViewport())
+	p.wide()
 }
 
 func js(v any) string {
