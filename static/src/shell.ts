@@ -13,7 +13,7 @@ const POLL_MS = 150;
 const POLL_FAST_MS = 10_000;
 const POLL_SLOW_MS = 3_000;
 const POLL_END_MS = 180_000;
-/** A save that takes less shows nothing: a line that flickers says nothing. */
+/** A save that takes less changes no words: a line that flickers says nothing. */
 const SAVING_MS = 1_500;
 const MINUTE = 60_000;
 
@@ -142,9 +142,10 @@ class Shell {
       this.warned = false;
       hideBanner();
     }
+    // The mark changes at once; the words, which are read out, only when it takes long.
     const line = byId("save");
+    line.dataset["state"] = state;
     const show = (text: string) => {
-      line.dataset["state"] = state;
       if (line.textContent !== text) {
         line.textContent = text;
       }
