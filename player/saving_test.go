@@ -75,15 +75,18 @@ func TestWhileTheLineIsDownTheShellSaysSoAndNothingIsLost(t *testing.T) {
 	})
 }
 
-// journaled counts what the journal holds.
-const journaled = `new Promise((resolve, reject) => {
+// journaled counts what the journal holds, and seen what of it the person was told of.
+const (
+	journaled = `new Promise((resolve, reject) => {
 	const open = indexedDB.open("journal");
 	open.onerror = reject;
 	open.onsuccess = () => {
-		const all = open.result.transaction("changes").objectStore("changes").count();
-		all.onsuccess = () => { open.result.close(); resolve(all.result); };
+		const all = open.result.transaction("changes").objectStore("changes").getAll();
+		all.onsuccess = () => { open.result.close(); resolve(all.result.filter(e => e.seen || !window.onlySeen).length); };
 	};
 })`
+	seen = `(window.onlySeen = true, ` + journaled + `)`
+)
 
 func TestExitWaitsUntilEverythingIsSaved(t *testing.T) {
 	t.Parallel()
@@ -141,9 +144,14 @@ func TestWorkThatAnotherComputerOvertookIsKeptAndShownNotSent(t *testing.T) {
 	p.until(`!document.querySelector("iframe")`)
 
 	p.choose("Continue here instead")
-	p.play(p.frame(), initialize, get("cmi.suspend_data", "newer"))
+	frame = p.frame()
+	p.play(frame, initialize, get("cmi.suspend_data", "newer"))
 	p.sees("were not added")
 	p.click("#banner-close")
+	until(t, frame, "it is noted that this was told", func(ctx context.Context) (bool, error) {
+		n, err := chromedp.Run(ctx, chromedp.Evaluate[int](seen, chromedp.EvalAwaitPromise))
+		return n == 1, err
+	})
 	p.navigate(p.learn())
 	p.play(p.frame(), initialize, get("cmi.suspend_data", "newer"))
 	require.True(t, evaluate[bool](t, p.ctx, `document.querySelector("#banner").hidden`), "it is told once")
