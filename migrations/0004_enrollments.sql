@@ -13,7 +13,7 @@ CREATE TABLE enrollments.enrollments (
     state          text NOT NULL CONSTRAINT enrollments_state_known CHECK (state IN ('ready', 'active', 'completed', 'expired')),
     registered_on  date NOT NULL,
     window_policy  bigint NOT NULL CONSTRAINT enrollments_window_policy_fkey REFERENCES registry.policies,
-    window_rule    text NOT NULL,
+    window_rule    text NOT NULL CONSTRAINT enrollments_window_rule_known CHECK (window_rule IN ('from_registration', 'from_first_launch', 'calendar_year_end')),
     first_launched date,
     last_day       date NOT NULL,
     started_at     timestamptz,

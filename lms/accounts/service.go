@@ -45,10 +45,10 @@ type NewPerson struct {
 
 func (n NewPerson) check() error {
 	form := lms.ErrForm
-	if strings.TrimSpace(n.Given) == "" || strings.TrimSpace(n.Family) == "" {
+	if !isName(n.Given) || !isName(n.Family) {
 		form = form.WithField("name", "name_missing")
 	}
-	if a, err := mail.ParseAddress(n.Email); err != nil || a.Address != n.Email {
+	if a, err := mail.ParseAddress(n.Email); err != nil || a.Address != n.Email || len(n.Email) > 254 {
 		form = form.WithField("email", "email_form")
 	}
 	if utf8.RuneCountInString(n.Password) < MinPassword {
@@ -63,6 +63,11 @@ func (n NewPerson) check() error {
 		return form
 	}
 	return nil
+}
+
+func isName(s string) bool {
+	n := utf8.RuneCountInString(strings.TrimSpace(s))
+	return 1 <= n && n <= 100
 }
 
 // Add makes a person with a MOPD ID and a login.

@@ -41,6 +41,9 @@ func (p Page) On(path string) bool {
 // Page is what the request's page has in common with every other.
 func (s *Server) Page(c *fiber.Ctx) Page {
 	p := Page{Lang: s.lang(c), Viewer: Viewer(c), CSRF: s.csrf(c), Path: c.OriginalURL(), Now: s.Now()}
+	if c.Method() != fiber.MethodGet {
+		p.Path = s.cameFrom(c) // an answer to a form has no address of its own
+	}
 	if key := "notice." + c.Query("notice"); s.views.has(key) {
 		p.Notice = key
 	}
