@@ -62,7 +62,7 @@ func TestACommitThatSkipsOneIsToldWhatIsSaved(t *testing.T) {
 func TestOfManyCommitsUnderOneNumberOneHasAnEffect(t *testing.T) {
 	w := newWorld(t)
 	s := w.launch()
-	for i, err := range lmstest.Race(t, func(i int) error {
+	for i, err := range lmstest.Race(t, w.db, func(i int) error {
 		saved, err := s.send(Batch{Seq: 1, Changes: map[string]string{"cmi.suspend_data": numbered(i), elementStatus: "completed"}})
 		if err == nil && saved.Acked != (Acked{s.l.Epoch, 1}) {
 			t.Errorf("commit %d: acknowledged %v", i, saved.Acked)

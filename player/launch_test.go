@@ -142,7 +142,7 @@ func TestOfManyLaunchesAtOnceOnePlayerIsLive(t *testing.T) {
 	w := newWorld(t)
 	w.attest()
 	all := make([]Launched, lmstest.Racers)
-	for i, err := range lmstest.Race(t, func(i int) (err error) {
+	for i, err := range lmstest.Race(t, w.db, func(i int) (err error) {
 		all[i], err = w.tryLaunch(computer)
 		return err
 	}) {

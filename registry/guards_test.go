@@ -25,7 +25,7 @@ func TestOfManyCompletionsOfACourseOneEarns(t *testing.T) {
 	w := newWorld(t)
 	p, c := lmstest.Person(t, w.db), lmstest.Course(t, w.db)
 	all := w.manyCompleted(p, c)
-	for _, err := range lmstest.Race(t, func(i int) error { return w.post(all[i]) }) {
+	for _, err := range lmstest.Race(t, w.db, func(i int) error { return w.post(all[i]) }) {
 		require.NoError(t, err)
 	}
 	rows := w.rows(p, 2026)
@@ -61,7 +61,7 @@ func (w world) raceForABlock() {
 	t := w.t
 	p, c := lmstest.Person(t, w.db), lmstest.Course(t, w.db)
 	all := w.manyCompleted(p, c)
-	lmstest.OneWins(t, lms.ErrEarnsAgain, func(i int) error {
+	lmstest.OneWins(t, w.db, lms.ErrEarnsAgain, func(i int) error {
 		return pg.InTx(t.Context(), w.db, func(tx pgx.Tx) error {
 			if err := pg.LockPerson(t.Context(), tx, p.ID); err != nil {
 				return err
@@ -82,7 +82,7 @@ func TestACompletionPostedManyTimesAtOnceIsOneCredit(t *testing.T) {
 	w := newWorld(t)
 	p := lmstest.Person(t, w.db)
 	e := w.completed(p, lmstest.Course(t, w.db), lmstest.Now)
-	for _, err := range lmstest.Race(t, func(int) error { return w.post(e) }) {
+	for _, err := range lmstest.Race(t, w.db, func(int) error { return w.post(e) }) {
 		require.NoError(t, err)
 	}
 	require.Len(t, w.rows(p, 2026), 1)
@@ -93,7 +93,7 @@ func TestACompletionPostedManyTimesAtOnceIsOneCredit(t *testing.T) {
 func TestTheDatabaseAloneTakesOneCreditForOneCompletion(t *testing.T) {
 	w := newWorld(t)
 	p := lmstest.Person(t, w.db)
-	lmstest.OneWins(t, lms.ErrCreditPosted, func(int) error {
+	lmstest.OneWins(t, w.db, lms.ErrCreditPosted, func(int) error {
 		return pg.InTx(t.Context(), w.db, func(tx pgx.Tx) error {
 			_, err := insertCredit(t.Context(), tx, lms.Completion{Enrollment: 1, Person: p.ID, Title: "Safe sleep", Hours: 5, At: lmstest.Now}, lmstest.Now)
 			return explained(t, err, "credits_source_reference_key")

@@ -118,7 +118,7 @@ func TestAnAccountWithMistakesIsRefusedFieldByField(t *testing.T) {
 
 func TestOfManyAccountsWithOneEmailOneIsMade(t *testing.T) {
 	w := newWorld(t)
-	lmstest.OneWins(t, ErrEmailTaken, func(i int) error { // in the store: hashing 32 passwords takes its time
+	lmstest.OneWins(t, w.db, ErrEmailTaken, func(i int) error { // in the store: hashing 32 passwords takes its time
 		n := maya()
 		if i%2 == 0 {
 			n.Email = strings.ToUpper(n.Email)

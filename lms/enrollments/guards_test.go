@@ -33,7 +33,7 @@ func TestOfManyCoursesStartedAtOnceOneIsActive(t *testing.T) {
 	w := newWorld(t)
 	p := lmstest.Person(t, w.db)
 	ready := manyReady(t, w.db, p)
-	winner := lmstest.OneWins(t, lms.ErrAnotherActive, func(i int) error {
+	winner := lmstest.OneWins(t, w.db, lms.ErrAnotherActive, func(i int) error {
 		return w.start(p, ready[i].ID, 0, lmstest.Now)
 	})
 	require.Equal(t, lms.Active, w.enrollment(ready[winner].ID).State)
@@ -43,7 +43,7 @@ func TestOfManyCoursesStartedAtOnceOneIsActive(t *testing.T) {
 func TestTheDatabaseAloneKeepsOneCourseActive(t *testing.T) {
 	db := lmstest.DB(t)
 	ready := manyReady(t, db, lmstest.Person(t, db))
-	lmstest.OneWins(t, lms.ErrAnotherActive, func(i int) error {
+	lmstest.OneWins(t, db, lms.ErrAnotherActive, func(i int) error {
 		return pg.InTx(t.Context(), db, func(tx pgx.Tx) error {
 			err := updateActive(t.Context(), tx, ready[i].ID, lmstest.Now)
 			return explained(t, err, "enrollments_one_active")
@@ -55,7 +55,7 @@ func TestTheDatabaseAloneKeepsOneCourseActive(t *testing.T) {
 func TestOfManyRegistrationsAtOnceOneIsOpen(t *testing.T) {
 	w := newWorld(t)
 	p, c := lmstest.Person(t, w.db), w.course()
-	lmstest.OneWins(t, lms.ErrAlreadyEnrolled, func(int) error {
+	lmstest.OneWins(t, w.db, lms.ErrAlreadyEnrolled, func(int) error {
 		_, err := w.register(p, c, lmstest.Now)
 		return err
 	})
@@ -67,7 +67,7 @@ func TestTheDatabaseAloneKeepsOneEnrollmentOpen(t *testing.T) {
 	p, c := lmstest.Person(t, db), lmstest.Course(t, db)
 	window, err := lmstest.Policies(t, db).On(lms.WindowPolicy, lmstest.Today)
 	require.NoError(t, err)
-	lmstest.OneWins(t, lms.ErrAlreadyEnrolled, func(int) error {
+	lmstest.OneWins(t, db, lms.ErrAlreadyEnrolled, func(int) error {
 		return pg.InTx(t.Context(), db, func(tx pgx.Tx) error {
 			_, err := insertEnrollment(t.Context(), tx, p.ID, c, window, lmstest.Today, lmstest.Today.AddMonths(12), lmstest.Now)
 			return explained(t, err, "enrollments_one_open")
@@ -88,7 +88,7 @@ func TestOfManyCompletionsAtOnceOneCounts(t *testing.T) {
 	w := newWorld(t)
 	p := lmstest.Person(t, w.db)
 	e := lmstest.Enrollment(t, w.db, p, w.course(), active)
-	lmstest.OneWins(t, lms.ErrAlreadyCompleted, func(int) error { return w.complete(p, e.ID, lmstest.Now) })
+	lmstest.OneWins(t, w.db, lms.ErrAlreadyCompleted, func(int) error { return w.complete(p, e.ID, lmstest.Now) })
 	require.Equal(t, []lms.EnrollmentID{e.ID}, w.posting)
 }
 
@@ -99,7 +99,7 @@ func TestPeopleDoNotWaitForEachOthersRules(t *testing.T) {
 	for i := range people {
 		people[i] = lmstest.Person(t, w.db)
 	}
-	for i, err := range lmstest.Race(t, func(i int) error {
+	for i, err := range lmstest.Race(t, w.db, func(i int) error {
 		id, err := w.register(people[i], c, lmstest.Now)
 		if err != nil {
 			return err

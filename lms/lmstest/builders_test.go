@@ -64,7 +64,7 @@ func TestACourseWithoutHoursHasNoApproval(t *testing.T) {
 
 func TestARaceTellsWhoWon(t *testing.T) {
 	first := make(chan int, 1)
-	winner := OneWins(t, lms.ErrFenced, func(i int) error {
+	winner := OneWins(t, DB(t), lms.ErrFenced, func(i int) error {
 		select {
 		case first <- i:
 			return nil

@@ -41,7 +41,7 @@ func TestTheConnectionIsCutForAMinuteAndNothingIsLost(t *testing.T) {
 	p.begin("ONE-1")
 	lesson := p.lesson()
 	lesson.click("#turn")
-	p.saved()
+	b.savesPage("1")
 
 	lesson.line(false)
 	cut := time.Now()
@@ -53,17 +53,24 @@ func TestTheConnectionIsCutForAMinuteAndNothingIsLost(t *testing.T) {
 		lesson.click("#turn")
 		lesson.until("the course goes on", fmt.Sprintf(`document.querySelector("#page").textContent == "%d"`, n))
 	}
-	require.Equal(t, "1", b.savedPage(), "the server knows nothing of what happened since")
+	b.savesPage("1")
 	<-time.After(time.Until(cut.Add(time.Minute)))
 	p.until("a minute later it still says so", `document.querySelector("#save").dataset.state == "unsaved"`)
 
 	lesson.line(true)
 	p.saved()
 	p.until("the banner is gone", `document.querySelector("#banner").hidden`)
-	require.Equal(t, "6", b.savedPage())
+	b.savesPage("6")
 }
 
-// savedPage is the page that the database holds.
+// savesPage waits until the database holds a page: that a change is on its way shows
+// in the player a moment after the change.
+func (b *box) savesPage(want string) {
+	b.Helper()
+	require.NoError(b, wait(b.Context(), func(context.Context) (bool, error) { return b.savedPage() == want, nil }),
+		"the database holds page %q, not %q", b.savedPage(), want)
+}
+
 func (b *box) savedPage() (page string) {
 	b.Helper()
 	require.NoError(b, b.DB.QueryRow(b.Context(), `SELECT coalesce(data->>'cmi.core.lesson_location', '') FROM player.activity_data`).Scan(&page))
@@ -84,20 +91,20 @@ func TestABrowserKilledRightAfterAChangeStillHasIt(t *testing.T) {
 	path := eval[string](p, `location.pathname`)
 	lesson := p.lesson()
 	lesson.click("#turn")
-	p.saved()
+	b.savesPage("1")
 	lesson.line(false)
 	lesson.click("#turn")
 	lesson.click("#turn")
 	lesson.until("the third page shows", `document.querySelector("#page").textContent == "3"`)
 	killBrowser(t, profile)
-	require.Equal(t, "1", b.savedPage(), "the changes had not reached the server")
+	b.savesPage("1")
 
 	p = b.tabIn(t, browser(t, profile))
 	p.signIn(maya)
 	p.open(path)
 	p.lesson().until("the lesson is where it was left", `document.querySelector("#page").textContent == "3"`)
 	p.saved()
-	require.Equal(t, "3", b.savedPage())
+	b.savesPage("3")
 }
 
 // killBrowser ends the Chromium that this test started on a profile, as a power cut
@@ -124,7 +131,7 @@ func TestASecondTabTakesOverAndTheFirstSaysSo(t *testing.T) {
 	first.begin("ONE-1")
 	lesson := first.lesson()
 	lesson.click("#turn")
-	first.saved()
+	b.savesPage("1")
 
 	second := first.beside()
 	second.open(eval[string](first, `location.pathname`))
@@ -134,7 +141,7 @@ func TestASecondTabTakesOverAndTheFirstSaysSo(t *testing.T) {
 	first.accessible("player-fenced")
 	taken.click("#turn")
 	second.saved()
-	require.Equal(t, "2", b.savedPage())
+	b.savesPage("2")
 
 	first.click("#panel-actions button")
 	first.lesson().until("the first tab takes it back", `document.querySelector("#page").textContent == "2"`)
