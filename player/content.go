@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -110,46 +111,61 @@ func (h handlers) file(c *fiber.Ctx) error {
 		return err
 	}
 	etag := `"` + hex.EncodeToString(f.SHA256[:]) + `"`
-	// The host belongs to one person and one version, so what it serves never changes.
-	c.Set(fiber.HeaderCacheControl, "private, max-age=31536000, immutable")
-	c.Set(fiber.HeaderETag, etag)
-	c.Set(fiber.HeaderAcceptRanges, "bytes")
 	if match := c.Get(fiber.HeaderIfNoneMatch); match == "*" || strings.Contains(match, etag) {
+		keep(c, etag)
 		return c.SendStatus(fiber.StatusNotModified)
 	}
-	c.Set(fiber.HeaderContentType, contentType(f))
-	part := &byteRange{0, f.Size}
+	part, partial := &byteRange{0, f.Size}, false
 	if ifRange := c.Get(fiber.HeaderIfRange); ifRange == "" || ifRange == etag {
 		asked, err := parseRange(c.Get(fiber.HeaderRange), f.Size)
 		if err != nil {
+			c.Set(fiber.HeaderCacheControl, "no-store")
 			c.Set(fiber.HeaderContentRange, fmt.Sprintf("bytes */%d", f.Size))
 			return c.SendStatus(fiber.StatusRequestedRangeNotSatisfiable)
 		}
 		if asked != nil {
-			part = asked
-			c.Set(fiber.HeaderContentRange, fmt.Sprintf("bytes %d-%d/%d", part.start, part.start+part.length-1, f.Size))
-			c.Status(fiber.StatusPartialContent)
+			part, partial = asked, true
 		}
 	}
-	return h.send(c, f, part)
+	bytes, err := h.s.read(c.UserContext(), f, part)
+	if err != nil {
+		return err
+	}
+	keep(c, etag)
+	c.Set(fiber.HeaderContentType, contentType(f))
+	if partial {
+		c.Set(fiber.HeaderContentRange, fmt.Sprintf("bytes %d-%d/%d", part.start, part.start+part.length-1, f.Size))
+		c.Status(fiber.StatusPartialContent)
+	}
+	return c.SendStream(bytes, int(part.length))
 }
 
-func (h handlers) send(c *fiber.Ctx, f lms.File, part *byteRange) error {
+// keep lets the browser keep an answer for good: the host belongs to one person and
+// one version, so what it serves never changes. It is said of bytes in hand only: a
+// refusal would be kept as well.
+func keep(c *fiber.Ctx, etag string) {
+	c.Set(fiber.HeaderCacheControl, "private, max-age=31536000, immutable")
+	c.Set(fiber.HeaderETag, etag)
+	c.Set(fiber.HeaderAcceptRanges, "bytes")
+}
+
+// read opens part of a file. The bytes go out after the handler has returned and its
+// deadline is cancelled, so they have one of their own.
+func (s *Service) read(ctx context.Context, f lms.File, part *byteRange) (io.ReadCloser, error) {
 	if part.length == 0 {
-		return c.Send(nil)
+		return http.NoBody, nil
 	}
-	// The bytes go out after this handler has returned and its deadline is cancelled.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), fileTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fileTime)
 	length := part.length
 	if part.start == 0 && length == f.Size {
 		length = -1
 	}
-	r, err := h.s.Blobs.Get(ctx, blob.Key(f.SHA256), part.start, length)
+	r, err := s.Blobs.Get(ctx, blob.Key(f.SHA256), part.start, length)
 	if err != nil {
 		cancel()
-		return err
+		return nil, err
 	}
-	return c.SendStream(body{r, cancel}, int(part.length))
+	return body{r, cancel}, nil
 }
 
 // body lets go of its deadline when it is closed.

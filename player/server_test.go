@@ -247,7 +247,7 @@ func TestContentIsServedAsItWasPublished(t *testing.T) {
 	require.Equal(t, "01234", part.body)
 	require.Equal(t, "bytes 15-19/25", part.Header.Get("Content-Range"))
 	require.Equal(t, "789", s.ask("GET", origin+"/index.html", "", "Range", "bytes=-3").body)
-	require.Equal(t, 416, s.ask("GET", origin+"/index.html", "", "Range", "bytes=25-").StatusCode)
+	require.Equal(t, 206, s.ask("GET", origin+"/index.html", "", "Range", "bytes=0-").StatusCode, "players of video ask for all of it so")
 	require.Equal(t, 200, s.ask("GET", origin+"/index.html", "", "Range", "bytes=0-1", "If-Range", `"old"`).StatusCode)
 
 	require.Equal(t, 404, s.ask("GET", origin+"/none.html", "").StatusCode)
@@ -259,6 +259,31 @@ func TestContentIsServedAsItWasPublished(t *testing.T) {
 	require.Contains(t, frame.Header.Get("Content-Security-Policy"), "frame-ancestors "+s.url)
 	require.NotContains(t, frame.Header.Get("Content-Security-Policy"), "unsafe")
 	require.Contains(t, s.ask("GET", origin+frameScriptURL(), "").Header.Get("Content-Type"), "javascript")
+}
+
+func TestARefusalOfContentIsNotKeptByTheBrowser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.files["index.html"] = []byte("0123456789")
+	s := serve(t, w)
+	origin := s.web.ContentURL(w.launch().l.Label)
+	past := s.ask("GET", origin+"/index.html", "", "Range", "bytes=10-")
+	require.Equal(t, 416, past.StatusCode)
+	require.Equal(t, "bytes */10", past.Header.Get("Content-Range"))
+	w.s.Blobs = files{} // the store has lost the bytes
+	for name, res := range map[string]reply{
+		"a range past the end": past,
+		"a file without bytes": s.ask("GET", origin+"/index.html", ""),
+		"a part without bytes": s.ask("GET", origin+"/index.html", "", "Range", "bytes=2-3"),
+	} {
+		require.GreaterOrEqual(t, res.StatusCode, 400, name)
+		require.NotContains(t, res.Header.Get("Cache-Control"), "max-age", name)
+		require.Empty(t, res.Header.Get("ETag"), name)
+		require.Empty(t, res.Header.Get("Accept-Ranges"), name)
+		if name != "a range past the end" {
+			require.Empty(t, res.Header.Get("Content-Range"), name)
+		}
+	}
 }
 
 func TestAPathThatLeavesThePackageNamesNothing(t *testing.T) {
