@@ -121,6 +121,11 @@ type Enrollment struct {
 	CompletedAt   *time.Time
 }
 
+// Over tells whether an enrollment that was not completed has ended by a day.
+func (e Enrollment) Over(today Date) bool {
+	return e.State == Expired || e.State.Open() && today.After(e.LastDay)
+}
+
 // Completion is the fact that a person completed an enrollment. At is the instant
 // when the server received the passing commit.
 type Completion struct {

@@ -86,11 +86,8 @@ func CanRegister(c Course, enrollments []Enrollment) error {
 //
 // Errors: ErrAlreadyCompleted, ErrWindowOver, ErrAnotherActive.
 func CanStart(e Enrollment, enrollments []Enrollment, today Date) error {
-	if e.State == Completed {
-		return ErrAlreadyCompleted.With("Title", e.Title)
-	}
-	if e.State == Expired || today.After(e.LastDay) {
-		return ErrWindowOver.With("Title", e.Title).With("Last", e.LastDay)
+	if err := ended(e, today); err != nil {
+		return err
 	}
 	for _, other := range enrollments {
 		if other.State == Active && other.ID != e.ID {
@@ -104,16 +101,24 @@ func CanStart(e Enrollment, enrollments []Enrollment, today Date) error {
 //
 // Errors: ErrAlreadyCompleted, ErrWindowOver, ErrNotActive.
 func CanLaunch(e Enrollment, today Date) error {
-	if e.State == Completed {
-		return ErrAlreadyCompleted.With("Title", e.Title)
-	}
-	if e.State == Expired || today.After(e.LastDay) {
-		return ErrWindowOver.With("Title", e.Title).With("Last", e.LastDay)
+	if err := ended(e, today); err != nil {
+		return err
 	}
 	if e.State != Active {
 		return ErrNotActive.With("Title", e.Title)
 	}
 	return nil
+}
+
+func ended(e Enrollment, today Date) error {
+	switch {
+	case e.State == Completed:
+		return ErrAlreadyCompleted.With("Title", e.Title)
+	case e.Over(today):
+		return ErrWindowOver.With("Title", e.Title).With("Last", e.LastDay)
+	default:
+		return nil
+	}
 }
 
 // Window is the last day on which an enrollment can be completed, under the

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -37,4 +38,36 @@ func (w *postCredit) Work(ctx context.Context, job *river.Job[PostCreditArgs]) e
 		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
 		return err
 	})
+}
+
+// How often completions without a credit are looked for, and how old they are then:
+// one that is younger may still have its job.
+const (
+	missingEvery = 10 * time.Minute
+	missingAfter = 10 * time.Minute
+)
+
+// PostMissingArgs asks for the credits that should be there by now.
+type PostMissingArgs struct{}
+
+// Kind names the job.
+func (PostMissingArgs) Kind() string { return "post_missing" }
+
+type postMissing struct {
+	river.WorkerDefaults[PostMissingArgs]
+	service *Service
+	now     jobs.Clock
+}
+
+// Work enqueues what is missing.
+func (w *postMissing) Work(ctx context.Context, _ *river.Job[PostMissingArgs]) error {
+	return w.service.PostMissing(ctx, w.now())
+}
+
+// Periodic are the feature's jobs that run by themselves.
+func (s *Service) Periodic() []*river.PeriodicJob {
+	look := func() (river.JobArgs, *river.InsertOpts) { return PostMissingArgs{}, nil }
+	return []*river.PeriodicJob{
+		river.NewPeriodicJob(river.PeriodicInterval(missingEvery), look, &river.PeriodicJobOpts{RunOnStart: true}),
+	}
 }

@@ -49,4 +49,5 @@ func (s *Service) Routes(w *web.Server) {
 // Workers registers the feature's jobs; now gives a job its instant.
 func (s *Service) Workers(ws *river.Workers, now jobs.Clock) {
 	river.AddWorker(ws, &postCredit{service: s, now: now})
+	river.AddWorker(ws, &postMissing{service: s, now: now})
 }

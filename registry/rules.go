@@ -1,14 +1,13 @@
 package registry
 
-import (
-	"errors"
+import "mopd/lms"
 
-	"mopd/lms"
+// Reasons of a credit that does not count (rules §5): the same course earned less
+// than a year before, or a credit of the same course that is younger stands already.
+const (
+	reasonRepeat        = "repeat_credit"
+	reasonYoungerStands = "younger_stands"
 )
-
-// reasonRepeat is the reason of a credit denied because the same course stood in
-// the way (rules §5).
-const reasonRepeat = "repeat_credit"
 
 // decision is what becomes of a claimed credit, under which policy and why.
 type decision struct {
@@ -20,22 +19,49 @@ type decision struct {
 	During lms.DateRange
 }
 
-// decide tells what becomes of a completion, given the blocks of the same course's
-// standing credits. The day is the Central day of the completion.
+// decide tells what becomes of a completion, given the person's standing blocks. The
+// day is the Central day of the completion. A collision with a younger credit is for
+// a registrar: what is recorded stands.
 func decide(c lms.Completion, standing []lms.Block, policies lms.Policies) (decision, error) {
 	policy, during, err := blockOn(policies, lms.DateOf(c.At))
 	if err != nil {
 		return decision{}, err
 	}
 	d := decision{Status: lms.Credited, Hours: c.Hours, Policy: policy.ID, During: during}
-	refused, ok := lms.AsError(lms.CanEarn(standing, during))
-	if !ok {
+	from, blocked := earnsAgain(standing, during)[c.Course]
+	if !blocked {
 		return d, nil
 	}
-	if !errors.Is(refused, lms.ErrEarnsAgain) {
-		return d, refused
+	d.Status, d.Hours, d.Reason, d.From = lms.Denied, 0, reasonRepeat, from
+	for _, b := range standing {
+		if b.Course == c.Course && b.During.From.After(during.From) && b.During.Overlaps(during) {
+			d.Status, d.Reason, d.From = lms.Held, reasonYoungerStands, lms.Date{}
+		}
 	}
-	d.Status, d.Hours, d.Reason = lms.Denied, 0, reasonRepeat
-	d.From, _ = refused.Args["From"].(lms.Date)
 	return d, nil
+}
+
+// earnsAgain is the first creditable day of each course whose standing blocks share
+// a day with a block that would be raised.
+func earnsAgain(standing []lms.Block, during lms.DateRange) map[lms.CourseID]lms.Date {
+	byCourse := map[lms.CourseID][]lms.Block{}
+	for _, b := range standing {
+		byCourse[b.Course] = append(byCourse[b.Course], b)
+	}
+	again := map[lms.CourseID]lms.Date{}
+	for course, blocks := range byCourse {
+		if refused, ok := lms.AsError(lms.CanEarn(blocks, during)); ok {
+			again[course], _ = refused.Args["From"].(lms.Date)
+		}
+	}
+	return again
+}
+
+func blockOn(policies lms.Policies, day lms.Date) (lms.Policy, lms.DateRange, error) {
+	policy, err := policies.On(lms.RepeatCredit, day)
+	if err != nil {
+		return policy, lms.DateRange{}, err
+	}
+	during, err := lms.BlockOf(policy.Value, day)
+	return policy, during, err
 }

@@ -23,49 +23,50 @@ func (s *Service) Policies(ctx context.Context, tx pgx.Tx) (lms.Policies, error)
 	return selectPolicies(ctx, tx)
 }
 
-// Blocks are what a person's standing credits of a course keep from earning.
-func (s *Service) Blocks(ctx context.Context, tx pgx.Tx, p lms.PersonID, c lms.CourseID) ([]lms.Block, error) {
-	all, err := selectBlocks(ctx, tx, p)
-	var of []lms.Block
-	for _, b := range all {
-		if b.Course == c {
-			of = append(of, b)
+// EarnsAgain is the first creditable day of each course that would earn a person
+// nothing if it were completed on a day. Completions whose credit is still to be
+// posted count too.
+func (s *Service) EarnsAgain(ctx context.Context, tx pgx.Tx, p lms.PersonID, day lms.Date) (map[lms.CourseID]lms.Date, error) {
+	policies, err := selectPolicies(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	blocks, err := selectBlocks(ctx, tx, p)
+	if err != nil {
+		return nil, err
+	}
+	pending, err := selectUnposted(ctx, tx, p)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range pending {
+		d, err := decide(c, blocks, policies)
+		if err != nil {
+			return nil, err
+		}
+		if d.Status == lms.Credited {
+			blocks = append(blocks, lms.Block{Course: c.Course, During: d.During})
 		}
 	}
-	return of, err
-}
-
-// AllBlocks are what a person's standing credits keep from earning.
-func (s *Service) AllBlocks(ctx context.Context, tx pgx.Tx, p lms.PersonID) ([]lms.Block, error) {
-	return selectBlocks(ctx, tx, p)
+	_, during, err := blockOn(policies, day)
+	if err != nil {
+		return nil, err
+	}
+	return earnsAgain(blocks, during), nil
 }
 
 // CanEarn tells why a course completed on a day would earn a person nothing.
 //
 // Errors: lms.ErrEarnsAgain.
 func (s *Service) CanEarn(ctx context.Context, tx pgx.Tx, p lms.PersonID, c lms.CourseID, day lms.Date) error {
-	policies, err := selectPolicies(ctx, tx)
+	again, err := s.EarnsAgain(ctx, tx, p, day)
 	if err != nil {
 		return err
 	}
-	blocks, err := s.Blocks(ctx, tx, p, c)
-	if err != nil {
-		return err
+	if from, blocked := again[c]; blocked {
+		return lms.ErrEarnsAgain.With("From", from)
 	}
-	_, during, err := blockOn(policies, day)
-	if err != nil {
-		return err
-	}
-	return lms.CanEarn(blocks, during)
-}
-
-func blockOn(policies lms.Policies, day lms.Date) (lms.Policy, lms.DateRange, error) {
-	policy, err := policies.On(lms.RepeatCredit, day)
-	if err != nil {
-		return policy, lms.DateRange{}, err
-	}
-	during, err := lms.BlockOf(policy.Value, day)
-	return policy, during, err
+	return nil
 }
 
 // EnqueuePosting makes the credit of a completed enrollment come, in the
@@ -87,37 +88,61 @@ func (s *Service) Posted(ctx context.Context, tx pgx.Tx, e lms.EnrollmentID) (lm
 }
 
 // Post records the credit of a completed enrollment with the decision about it and
-// the block that it raises, in the caller's transaction. A completion that is
-// posted already is left as it is: repeating is harmless.
+// the block that it raises, in the caller's transaction. Completions of the same
+// person that are older and still to be posted come first, so that the order of jobs
+// decides nothing. What is posted already is left as it is: repeating is harmless.
 //
 // Errors: lms.ErrNotFound while the enrollment is not completed.
 func (s *Service) Post(ctx context.Context, tx pgx.Tx, e lms.EnrollmentID, now time.Time) error {
-	c, err := selectCompletion(ctx, tx, e)
+	asked, err := selectCompletion(ctx, tx, e)
 	if err != nil {
 		return err
 	}
-	if err := pg.LockPerson(ctx, tx, c.Person); err != nil {
+	if err := pg.LockPerson(ctx, tx, asked.Person); err != nil {
 		return err
-	}
-	switch posted, err := s.Posted(ctx, tx, e); {
-	case err != nil:
-		return err
-	case posted != "":
-		return nil
 	}
 	policies, err := selectPolicies(ctx, tx)
 	if err != nil {
 		return err
 	}
-	blocks, err := s.Blocks(ctx, tx, c.Person, c.Course)
+	pending, err := selectUnposted(ctx, tx, asked.Person)
 	if err != nil {
 		return err
 	}
-	d, err := decide(c, blocks, policies)
-	if err != nil {
-		return err
+	for _, c := range pending {
+		if c.At.After(asked.At) {
+			break
+		}
+		blocks, err := selectBlocks(ctx, tx, c.Person)
+		if err != nil {
+			return err
+		}
+		d, err := decide(c, blocks, policies)
+		if err != nil {
+			return err
+		}
+		if err := s.record(ctx, tx, c, d, now); err != nil {
+			return err
+		}
 	}
-	return s.record(ctx, tx, c, d, now)
+	return nil
+}
+
+// PostMissing makes the credits come of completions that should have theirs by now:
+// a last resort, should a job be lost or have given up.
+func (s *Service) PostMissing(ctx context.Context, now time.Time) error {
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		late, err := selectUnpostedBefore(ctx, tx, now.Add(-missingAfter))
+		if err != nil {
+			return err
+		}
+		for _, e := range late {
+			if err := s.EnqueuePosting(ctx, tx, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (s *Service) record(ctx context.Context, tx pgx.Tx, c lms.Completion, d decision, now time.Time) error {

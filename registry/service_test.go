@@ -170,13 +170,56 @@ func TestOtherCoursesAndOtherPeopleAreNotInTheWay(t *testing.T) {
 		require.Equal(t, lms.Credited, w.status(e))
 	}
 	w.in(func(tx pgx.Tx) error {
-		one, err := w.Blocks(t.Context(), tx, p.ID, c.ID)
-		require.NoError(t, err)
-		require.Equal(t, []lms.Block{{Course: c.ID, During: lms.DateRange{From: lmstest.Today, Until: lmstest.Today.AddMonths(12)}}}, one)
-		both, err := w.AllBlocks(t.Context(), tx, p.ID)
-		require.Len(t, both, 2)
+		again, err := w.EarnsAgain(t.Context(), tx, p.ID, lmstest.Today)
+		require.Len(t, again, 2, "both courses of this person, and nobody else's")
+		require.Equal(t, lmstest.Today.AddMonths(12), again[c.ID])
 		return err
 	})
+}
+
+func TestTheOrderOfJobsDoesNotDecideWhichCompletionEarns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p, c := lmstest.Person(t, w.db), lmstest.Course(t, w.db)
+	december, january := w.completed(p, c, at("2026-12-31", t)), w.completed(p, c, at("2027-01-01", t))
+	require.NoError(t, w.post(january))
+	require.Equal(t, lms.Credited, w.status(december), "the older one is posted first, whatever its job does")
+	require.Equal(t, lms.Denied, w.status(january))
+	require.NoError(t, w.post(december))
+	require.Equal(t, 2, w.count(`SELECT count(*) FROM registry.credits`))
+}
+
+func TestACompletionWhoseCreditIsStillToComeCountsForWhatCanEarn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p, c := lmstest.Person(t, w.db), lmstest.Course(t, w.db)
+	w.completed(p, c, lmstest.Now)
+	w.in(func(tx pgx.Tx) error {
+		require.ErrorIs(t, w.CanEarn(t.Context(), tx, p.ID, c.ID, lmstest.Today), lms.ErrEarnsAgain)
+		return nil
+	})
+}
+
+func TestALateCompletionThatCollidesWithAYoungerCreditIsHeld(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p, c := lmstest.Person(t, w.db), lmstest.Course(t, w.db)
+	require.NoError(t, w.post(w.completed(p, c, at("2027-01-01", t))))
+	late := w.completed(p, c, at("2026-12-31", t))
+	require.NoError(t, w.post(late))
+	require.Equal(t, lms.Held, w.status(late))
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM registry.decisions WHERE reason = 'younger_stands'`))
+}
+
+func TestACreditThatNoJobPostedIsFoundAndPosted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := lmstest.Person(t, w.db)
+	w.completed(p, lmstest.Course(t, w.db), lmstest.Now)
+	require.NoError(t, w.PostMissing(t.Context(), lmstest.Now.Add(missingAfter)))
+	require.Zero(t, w.count(`SELECT count(*) FROM river.river_job WHERE kind = 'post_credit'`), "it may still have its job")
+	require.NoError(t, w.PostMissing(t.Context(), lmstest.Now.Add(missingAfter+time.Second)))
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM river.river_job WHERE kind = 'post_credit'`))
 }
 
 func TestAReleasedBlockLetsTheCourseEarnAgain(t *testing.T) {

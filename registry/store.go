@@ -36,9 +36,32 @@ func selectBlocks(ctx context.Context, tx pgx.Tx, p lms.PersonID) ([]lms.Block, 
 	})
 }
 
+const completion = `c.enrollment, c.person, c.course, c.title, c.sponsor, c.quarters AS hours, c.completed_at AS at`
+
+const unposted = `NOT EXISTS (SELECT FROM registry.credits r WHERE r.source = 'enrollment' AND r.reference = c.enrollment::text)`
+
+// selectUnposted is a person's completions without a credit, oldest first.
+func selectUnposted(ctx context.Context, tx pgx.Tx, p lms.PersonID) ([]lms.Completion, error) {
+	rows, err := tx.Query(ctx, `SELECT `+completion+` FROM enrollments.pub_completions c
+		WHERE c.person = $1 AND `+unposted+` ORDER BY c.completed_at, c.enrollment`, p)
+	if err != nil {
+		return nil, fmt.Errorf("select unposted: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByName[lms.Completion])
+}
+
+// selectUnpostedBefore is the oldest completions without a credit, of anybody.
+func selectUnpostedBefore(ctx context.Context, tx pgx.Tx, before time.Time) ([]lms.EnrollmentID, error) {
+	rows, err := tx.Query(ctx, `SELECT c.enrollment FROM enrollments.pub_completions c
+		WHERE c.completed_at < $1 AND `+unposted+` ORDER BY c.completed_at LIMIT 1000`, before)
+	if err != nil {
+		return nil, fmt.Errorf("select unposted: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[lms.EnrollmentID])
+}
+
 func selectCompletion(ctx context.Context, tx pgx.Tx, e lms.EnrollmentID) (lms.Completion, error) {
-	rows, err := tx.Query(ctx, `SELECT enrollment, person, course, title, sponsor, quarters AS hours, completed_at AS at
-		FROM enrollments.pub_completions WHERE enrollment = $1`, e)
+	rows, err := tx.Query(ctx, `SELECT `+completion+` FROM enrollments.pub_completions c WHERE c.enrollment = $1`, e)
 	if err != nil {
 		return lms.Completion{}, fmt.Errorf("select completion: %w", err)
 	}

@@ -160,7 +160,7 @@ func (s *Service) Touch(ctx context.Context, tx pgx.Tx, tokenHash []byte, now ti
 	return touchSession(ctx, tx, tokenHash, now)
 }
 
-// SignOut ends a session and the player that it opened.
+// SignOut ends a session, and the person's player wherever it runs.
 func (s *Service) SignOut(ctx context.Context, p lms.PersonID, token, from string, now time.Time) error {
 	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if err := pg.LockPerson(ctx, tx, p); err != nil {

@@ -26,18 +26,12 @@ func (h handlers) home(c *fiber.Ctx) error {
 	page.Year, page.LastDay = today.Year, lms.Date{Year: today.Year, Month: 12, Day: 31}
 	ctx := c.UserContext()
 	err := pg.InTx(ctx, h.DB, func(tx pgx.Tx) (err error) {
-		mine, err := selectEnrollments(ctx, tx, page.Viewer.ID)
+		mine, again, err := h.mine(ctx, tx, page.Viewer.ID, today)
 		if err != nil {
 			return err
 		}
-		for i, e := range mine {
-			switch {
-			case today.After(e.LastDay):
-			case e.State == lms.Active:
-				page.Active = &mine[i]
-			case e.State == lms.Ready:
-				page.Next = append(page.Next, e)
-			}
+		for _, e := range mine {
+			page.add(courseOf(e, again, today), today)
 		}
 		page.Earned, page.Required, err = h.Registry.Year(ctx, tx, page.Viewer.ID, page.Year)
 		return err
@@ -54,9 +48,9 @@ func (h handlers) myCourses(c *fiber.Ctx) error {
 	today := lms.DateOf(page.Now)
 	ctx := c.UserContext()
 	err := pg.InTx(ctx, h.DB, func(tx pgx.Tx) error {
-		mine, err := selectEnrollments(ctx, tx, page.Viewer.ID)
+		mine, again, err := h.mine(ctx, tx, page.Viewer.ID, today)
 		for _, e := range mine {
-			page.add(e, today)
+			page.add(courseOf(e, again, today), today)
 		}
 		return err
 	})
@@ -64,21 +58,6 @@ func (h handlers) myCourses(c *fiber.Ctx) error {
 		return err
 	}
 	return h.web.Render(c, "enrollments/my_courses", page)
-}
-
-func (p *myCoursesPage) add(e lms.Enrollment, today lms.Date) {
-	row := course{Enrollment: e, DaysLeft: today.DaysUntil(e.LastDay)}
-	switch {
-	case e.State == lms.Completed:
-		row.CompletedOn = lms.DateOf(*e.CompletedAt)
-		p.Completed = append(p.Completed, row)
-	case e.State == lms.Expired || today.After(e.LastDay):
-		p.Expired = append(p.Expired, row)
-	case e.State == lms.Active:
-		p.Active = &row
-	default:
-		p.Ready = append(p.Ready, row)
-	}
 }
 
 func (h handlers) register(c *fiber.Ctx) error {
@@ -148,7 +127,10 @@ func (h handlers) setAside(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := h.SetAside(c.UserContext(), web.Viewer(c).ID, id, c.IP(), h.web.Now()); err != nil {
+	switch err := h.SetAside(c.UserContext(), web.Viewer(c).ID, id, c.IP(), h.web.Now()); {
+	case errors.Is(err, lms.ErrNotActive):
+		return web.Redirect(c, "/my-courses", "") // which says how it stands
+	case err != nil:
 		return err
 	}
 	return web.Redirect(c, "/my-courses", "set_aside")

@@ -32,7 +32,8 @@ type Registry interface {
 	Policies(ctx context.Context, tx pgx.Tx) (lms.Policies, error)
 	// CanEarn errors: lms.ErrEarnsAgain.
 	CanEarn(ctx context.Context, tx pgx.Tx, p lms.PersonID, c lms.CourseID, day lms.Date) error
-	AllBlocks(ctx context.Context, tx pgx.Tx, p lms.PersonID) ([]lms.Block, error)
+	// EarnsAgain is the first creditable day of each course that would earn nothing on a day.
+	EarnsAgain(ctx context.Context, tx pgx.Tx, p lms.PersonID, day lms.Date) (map[lms.CourseID]lms.Date, error)
 	EnqueuePosting(ctx context.Context, tx pgx.Tx, e lms.EnrollmentID) error
 	Year(ctx context.Context, tx pgx.Tx, p lms.PersonID, year int) (earned, required lms.Hours, err error)
 }

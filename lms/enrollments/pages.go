@@ -8,8 +8,8 @@ import (
 // homePage is the home page; for nobody signed in only Page is set.
 type homePage struct {
 	web.Page
-	Active   *lms.Enrollment
-	Next     []lms.Enrollment // ready, soonest last day first
+	Active   *course
+	Next     []course // ready
 	Year     int
 	Earned   lms.Hours
 	Required lms.Hours
@@ -29,6 +29,38 @@ type course struct {
 	lms.Enrollment
 	DaysLeft    int
 	CompletedOn lms.Date
+	EarnsAgain  lms.Date // first creditable day, where it would earn nothing today
+}
+
+func courseOf(e lms.Enrollment, again map[lms.CourseID]lms.Date, today lms.Date) course {
+	c := course{Enrollment: e, DaysLeft: today.DaysUntil(e.LastDay), EarnsAgain: again[e.Course]}
+	if e.CompletedAt != nil {
+		c.CompletedOn = lms.DateOf(*e.CompletedAt)
+	}
+	return c
+}
+
+func (p *homePage) add(c course, today lms.Date) {
+	switch {
+	case c.Over(today):
+	case c.State == lms.Active:
+		p.Active = &c
+	case c.State == lms.Ready:
+		p.Next = append(p.Next, c)
+	}
+}
+
+func (p *myCoursesPage) add(c course, today lms.Date) {
+	switch {
+	case c.State == lms.Completed:
+		p.Completed = append(p.Completed, c)
+	case c.Over(today):
+		p.Expired = append(p.Expired, c)
+	case c.State == lms.Active:
+		p.Active = &c
+	default:
+		p.Ready = append(p.Ready, c)
+	}
 }
 
 type conflictPage struct {

@@ -81,7 +81,7 @@ func (s *Service) Start(ctx context.Context, p lms.PersonID, id, setAside lms.En
 	today := lms.DateOf(now)
 	return s.forPerson(ctx, p, today, func(tx pgx.Tx) error {
 		if setAside != 0 {
-			if err := s.setAside(ctx, tx, p, setAside, from, now); err != nil {
+			if err := s.setAside(ctx, tx, p, setAside, from, now); err != nil && !errors.Is(err, lms.ErrNotActive) {
 				return err
 			}
 		}
@@ -107,9 +107,9 @@ func (s *Service) Start(ctx context.Context, p lms.PersonID, id, setAside lms.En
 }
 
 // SetAside makes the active enrollment ready again, its progress kept, and stops
-// its player. One that is not active is left as it is.
+// its player.
 //
-// Errors: lms.ErrNotFound.
+// Errors: lms.ErrNotFound, lms.ErrNotActive.
 func (s *Service) SetAside(ctx context.Context, p lms.PersonID, id lms.EnrollmentID, from string, now time.Time) error {
 	return s.forPerson(ctx, p, lms.DateOf(now), func(tx pgx.Tx) error {
 		return s.setAside(ctx, tx, p, id, from, now)
@@ -125,7 +125,7 @@ func (s *Service) setAside(ctx context.Context, tx pgx.Tx, p lms.PersonID, id lm
 		return lms.ErrNotFound
 	}
 	if e.State != lms.Active {
-		return nil
+		return lms.ErrNotActive.With("Title", e.Title)
 	}
 	if err := s.Player.Fence(ctx, tx, p); err != nil {
 		return err
@@ -178,21 +178,24 @@ func (s *Service) Complete(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID, 
 
 // Standings are what each course is to a person today; a course that they have
 // nothing to do with is not in the map.
-func (s *Service) Standings(ctx context.Context, p lms.PersonID, today lms.Date) (map[lms.CourseID]lms.Standing, error) {
-	out := map[lms.CourseID]lms.Standing{}
-	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		mine, err := selectEnrollments(ctx, tx, p)
-		if err != nil {
-			return err
-		}
-		blocks, err := s.Registry.AllBlocks(ctx, tx, p)
-		if err != nil {
-			return err
-		}
-		standings(out, mine, blocks, today)
-		return nil
+func (s *Service) Standings(ctx context.Context, p lms.PersonID, today lms.Date) (out map[lms.CourseID]lms.Standing, err error) {
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		mine, again, err := s.mine(ctx, tx, p, today)
+		out = standings(mine, again, today)
+		return err
 	})
 	return out, err
+}
+
+// mine is a person's enrollments, and the first creditable day of each course that
+// would earn them nothing today.
+func (s *Service) mine(ctx context.Context, tx pgx.Tx, p lms.PersonID, today lms.Date) ([]lms.Enrollment, map[lms.CourseID]lms.Date, error) {
+	mine, err := selectEnrollments(ctx, tx, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	again, err := s.Registry.EarnsAgain(ctx, tx, p, today)
+	return mine, again, err
 }
 
 // forPerson runs fn in a transaction that has the person's lock and in which no

@@ -57,8 +57,14 @@ func (s standIn) CanEarn(_ context.Context, _ pgx.Tx, _ lms.PersonID, _ lms.Cour
 	return lms.CanEarn(s.blocks, lms.DateRange{From: day, Until: day.AddMonths(12)})
 }
 
-func (s standIn) AllBlocks(context.Context, pgx.Tx, lms.PersonID) ([]lms.Block, error) {
-	return s.blocks, nil
+func (s standIn) EarnsAgain(ctx context.Context, tx pgx.Tx, p lms.PersonID, day lms.Date) (map[lms.CourseID]lms.Date, error) {
+	again := map[lms.CourseID]lms.Date{}
+	for _, b := range s.blocks {
+		if b.During.Contains(day) {
+			again[b.Course] = b.During.Until
+		}
+	}
+	return again, nil
 }
 
 func (s standIn) EnqueuePosting(_ context.Context, _ pgx.Tx, e lms.EnrollmentID) error {
@@ -253,10 +259,9 @@ func TestSettingAsideKeepsTheCourseReadyAndStopsItsPlayer(t *testing.T) {
 	w := newWorld(t)
 	p := lmstest.Person(t, w.db)
 	e := lmstest.Enrollment(t, w.db, p, w.course(), active)
-	for range 2 { // the second time changes nothing
-		require.NoError(t, w.SetAside(t.Context(), p.ID, e.ID, "", lmstest.Now))
-		require.Equal(t, lms.Ready, w.enrollment(e.ID).State)
-	}
+	require.NoError(t, w.SetAside(t.Context(), p.ID, e.ID, "", lmstest.Now))
+	require.ErrorIs(t, w.SetAside(t.Context(), p.ID, e.ID, "", lmstest.Now), lms.ErrNotActive, "the second time changes nothing")
+	require.Equal(t, lms.Ready, w.enrollment(e.ID).State)
 	require.Equal(t, []lms.PersonID{p.ID}, w.fenced)
 	require.Equal(t, []string{"set aside"}, w.trail)
 }

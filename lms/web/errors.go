@@ -49,6 +49,10 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 		s.Log.Debug("request refused", "method", c.Method(), "path", c.Path(), "error", err)
 	}
 	c.Status(status)
+	c.Set(fiber.HeaderCacheControl, "no-store") // whatever the handler had meant for its answer
+	for _, header := range []string{fiber.HeaderETag, fiber.HeaderAcceptRanges, fiber.HeaderContentRange} {
+		c.Response().Header.Del(header)
+	}
 	page := s.Page(c)
 	if wantsJSON(c) || s.Label(c) != "" {
 		return c.JSON(fiber.Map{"code": e.Code, "message": s.views.sentence(page.Lang, e)})

@@ -141,6 +141,7 @@ func (s *Server) Serve(l net.Listener) error {
 		NoDefaultServerHeader: true,
 		MaxRequestBodySize:    MaxChunk + 64<<10,
 		ReadTimeout:           5 * time.Minute,
+		WriteTimeout:          time.Hour, // a long video on a slow line
 		IdleTimeout:           75 * time.Second,
 		ReadBufferSize:        16 << 10,
 		Logger:                fasthttpLog{s.Log},

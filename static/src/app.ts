@@ -74,3 +74,10 @@ window.addEventListener("pageshow", () => {
     release();
   }
 });
+
+// A message is for once: not for a reload, a bookmark or the way back.
+const address = new URL(location.href);
+if (address.searchParams.has("notice")) {
+  address.searchParams.delete("notice");
+  history.replaceState(history.state, "", address);
+}

@@ -5,11 +5,13 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -133,7 +135,12 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		<-ctx.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		stopped <- a.Web.Shutdown(grace)
+		err := a.Web.Shutdown(grace)
+		if errors.Is(err, context.DeadlineExceeded) {
+			a.log.Info("stopped with answers still under way")
+			err = nil
+		}
+		stopped <- err
 	}()
 	if err := a.Web.Serve(l); err != nil {
 		return fmt.Errorf("serve: %w", err)
@@ -146,7 +153,7 @@ func (a *App) Work(ctx context.Context) error {
 	workers := river.NewWorkers()
 	a.Registry.Workers(workers, a.now)
 	a.Courses.Workers(workers, a.now)
-	client, err := jobs.NewWorker(a.DB, workers, a.Courses.Periodic(), a.log)
+	client, err := jobs.NewWorker(a.DB, workers, slices.Concat(a.Registry.Periodic(), a.Courses.Periodic()), a.log)
 	if err != nil {
 		return err
 	}
@@ -157,7 +164,13 @@ func (a *App) Work(ctx context.Context) error {
 	<-ctx.Done()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobs.Timeout+5*time.Second)
 	defer cancel()
-	if err := client.Stop(grace); err != nil {
+	if err := client.Stop(grace); !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	// What takes longer is broken off and done again by another worker.
+	now, cancelNow := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancelNow()
+	if err := client.StopAndCancel(now); err != nil {
 		return fmt.Errorf("stop working: %w", err)
 	}
 	return nil
