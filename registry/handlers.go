@@ -19,13 +19,9 @@ type handlers struct {
 
 type reportPage struct {
 	web.Page
-	Year     int
-	Years    []int // that can be chosen
-	Rows     []reportRow
-	Earned   lms.Hours
-	Required lms.Hours
-	ToGo     lms.Hours
-	LastDay  lms.Date // of the year
+	Years []int // that can be chosen
+	Bar   web.YearBar
+	Rows  []reportRow
 }
 
 type reportRow struct {
@@ -34,18 +30,19 @@ type reportRow struct {
 }
 
 func (h handlers) report(c *fiber.Ctx) error {
-	now := h.web.Now()
-	thisYear := lms.DateOf(now).Year
-	year := c.QueryInt("year", thisYear)
-	if year != thisYear && year != thisYear-1 {
+	today := lms.DateOf(h.web.Now())
+	year := c.QueryInt("year", today.Year)
+	if year != today.Year && year != today.Year-1 {
 		return lms.ErrNotFound
 	}
-	page := reportPage{Page: h.web.Page(c), Year: year, Years: []int{thisYear, thisYear - 1}, LastDay: lms.Date{Year: year, Month: 12, Day: 31}}
-	err := pg.InTx(c.UserContext(), h.DB, func(tx pgx.Tx) (err error) {
+	page := reportPage{Page: h.web.Page(c), Years: []int{today.Year, today.Year - 1}}
+	err := pg.InTx(c.UserContext(), h.DB, func(tx pgx.Tx) error {
 		p := web.Viewer(c).ID
-		if page.Earned, page.Required, err = h.Year(c.UserContext(), tx, p, year); err != nil {
+		earned, required, err := h.Year(c.UserContext(), tx, p, year)
+		if err != nil {
 			return err
 		}
+		page.Bar = web.NewYearBar(year, earned, required, today)
 		rows, err := selectCredits(c.UserContext(), tx, p, year)
 		if err != nil {
 			return err
@@ -56,7 +53,6 @@ func (h handlers) report(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page.ToGo = max(0, page.Required-page.Earned)
 	return h.web.Render(c, "registry/report", page)
 }
 

@@ -23,9 +23,8 @@ func (h handlers) home(c *fiber.Ctx) error {
 		return h.web.Render(c, "enrollments/welcome", page)
 	}
 	today := lms.DateOf(page.Now)
-	page.Year, page.LastDay = today.Year, lms.Date{Year: today.Year, Month: 12, Day: 31}
 	ctx := c.UserContext()
-	err := pg.InTx(ctx, h.DB, func(tx pgx.Tx) (err error) {
+	err := pg.InTx(ctx, h.DB, func(tx pgx.Tx) error {
 		mine, again, err := h.mine(ctx, tx, page.Viewer.ID, today)
 		if err != nil {
 			return err
@@ -33,13 +32,13 @@ func (h handlers) home(c *fiber.Ctx) error {
 		for _, e := range mine {
 			page.add(courseOf(e, again, today), today)
 		}
-		page.Earned, page.Required, err = h.Registry.Year(ctx, tx, page.Viewer.ID, page.Year)
+		earned, required, err := h.Registry.Year(ctx, tx, page.Viewer.ID, today.Year)
+		page.Bar = web.NewYearBar(today.Year, earned, required, today)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	page.ToGo = max(0, page.Required-page.Earned)
 	return h.web.Render(c, "enrollments/home", page)
 }
 

@@ -8,13 +8,9 @@ import (
 // homePage is the home page; for nobody signed in only Page is set.
 type homePage struct {
 	web.Page
-	Active   *course
-	Next     []course // ready
-	Year     int
-	Earned   lms.Hours
-	Required lms.Hours
-	ToGo     lms.Hours
-	LastDay  lms.Date // of the year
+	Active *course
+	Next   []course // ready
+	Bar    web.YearBar
 }
 
 type myCoursesPage struct {

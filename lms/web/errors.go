@@ -32,7 +32,7 @@ func Status(e *lms.Error) int {
 
 type errorPage struct {
 	Page
-	Status  int
+	Title   string
 	Message string
 	Do      string // where to go on: a path
 	DoLabel string
@@ -57,14 +57,18 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	if wantsJSON(c) || s.Label(c) != "" {
 		return c.JSON(fiber.Map{"code": e.Code, "message": s.views.sentence(page.Lang, e)})
 	}
-	do := "/"
+	do, label := "/", "error.home"
 	switch {
 	case errors.Is(e, errToken):
-		do = s.cameFrom(c)
+		do, label = s.cameFrom(c), "error.back"
 	case e.Kind == lms.Unauthenticated:
-		do = "/sign-in?next=" + url.QueryEscape(s.cameFrom(c))
+		do, label = "/sign-in?next="+url.QueryEscape(s.cameFrom(c)), "error.sign_in"
 	}
-	return s.Render(c, "web/error", errorPage{Page: page, Status: status, Message: s.views.sentence(page.Lang, e), Do: do, DoLabel: s.views.text(page.Lang, "error.back")})
+	title := "error.title"
+	if errors.Is(e, lms.ErrNotFound) {
+		title = "error.title_not_found"
+	}
+	return s.Render(c, "web/error", errorPage{Page: page, Title: s.views.text(page.Lang, title), Message: s.views.sentence(page.Lang, e), Do: do, DoLabel: s.views.text(page.Lang, label)})
 }
 
 // cameFrom is the page of this application that a request was sent from, or "/".

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -56,7 +57,11 @@ func (cat *catalog) text(lang, key string, args ...any) (string, error) {
 	}
 	data := map[string]any{}
 	for i := 0; i < len(args); i += 2 {
-		data[fmt.Sprint(args[i])] = localized(lang, args[i+1])
+		value, err := localized(lang, args[i+1])
+		if err != nil {
+			return "", fmt.Errorf("message %s: %w", key, err)
+		}
+		data[fmt.Sprint(args[i])] = value
 	}
 	cfg := &i18n.LocalizeConfig{MessageID: key, TemplateData: data}
 	if n, ok := data["Count"]; ok {
@@ -69,14 +74,24 @@ func (cat *catalog) text(lang, key string, args ...any) (string, error) {
 	return text, nil
 }
 
-func localized(lang string, v any) any {
+// localized is a value as the language writes it. A type that nobody thought of is
+// an error: a person would read its machine form.
+func localized(lang string, v any) (any, error) {
 	switch v := v.(type) {
 	case lms.Date:
-		return formatDate(lang, v)
+		return formatDate(lang, v), nil
 	case time.Time:
-		return formatInstant(lang, v)
+		return formatInstant(lang, v), nil
+	case *time.Time:
+		return formatInstant(lang, *v), nil
+	case fmt.Stringer:
+		return v, nil
+	}
+	switch reflect.ValueOf(v).Kind() {
+	case reflect.String, reflect.Int, reflect.Int32, reflect.Int64:
+		return v, nil
 	default:
-		return v
+		return nil, fmt.Errorf("no way to write a %T", v)
 	}
 }
 

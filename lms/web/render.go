@@ -33,6 +33,20 @@ type Page struct {
 // that open.
 func (p Page) May(a lms.Action) bool { return lms.May(p.Viewer, a) }
 
+// YearBar is the progress of a calendar year toward the clock hours that it asks for.
+type YearBar struct {
+	Year             int
+	Earned, Required lms.Hours
+	Missing          lms.Hours
+	LastDay          lms.Date
+	Past             bool
+}
+
+// NewYearBar is the bar of a year as seen today.
+func NewYearBar(year int, earned, required lms.Hours, today lms.Date) YearBar {
+	return YearBar{year, earned, required, max(0, required-earned), lms.Date{Year: year, Month: 12, Day: 31}, year < today.Year}
+}
+
 // On tells whether the page lies under a path of the menu.
 func (p Page) On(path string) bool {
 	return p.Path == path || strings.HasPrefix(p.Path, path+"/") || strings.HasPrefix(p.Path, path+"?")

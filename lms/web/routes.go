@@ -40,7 +40,7 @@ func (s *Server) Routes() []Route { return s.routes }
 
 func (s *Server) route(r Route, h fiber.Handler) {
 	s.routes = append(s.routes, r)
-	s.app.Add(r.Method, r.Path, func(c *fiber.Ctx) error {
+	handler := func(c *fiber.Ctx) error {
 		viewer := Viewer(c)
 		if lms.May(viewer, r.Action) {
 			return h(c)
@@ -52,7 +52,11 @@ func (s *Server) route(r Route, h fiber.Handler) {
 			return c.Redirect("/sign-in?next="+url.QueryEscape(c.OriginalURL()), fiber.StatusSeeOther)
 		}
 		return lms.ErrUnauthenticated
-	})
+	}
+	s.app.Add(r.Method, r.Path, handler)
+	if r.Method == fiber.MethodGet {
+		s.app.Head(r.Path, handler)
+	}
 }
 
 func (s *Server) takesChunks(c *fiber.Ctx) bool {

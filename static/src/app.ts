@@ -81,3 +81,10 @@ if (address.searchParams.has("notice")) {
   address.searchParams.delete("notice");
   history.replaceState(history.state, "", address);
 }
+
+document.addEventListener("DOMContentLoaded", () => {
+  for (const button of document.querySelectorAll<HTMLElement>("[data-print]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => window.print());
+  }
+});
