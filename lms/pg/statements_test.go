@@ -143,11 +143,18 @@ var verb = regexp.MustCompile(`^\s*(SELECT|INSERT|UPDATE|DELETE|WITH|LOCK)\s`)
 
 // sqlOf is the argument of a call that is sent to Postgres.
 func sqlOf(call *ast.CallExpr) (ast.Expr, bool) {
-	method, ok := call.Fun.(*ast.SelectorExpr)
+	called := call.Fun
+	if typed, ok := called.(*ast.IndexExpr); ok {
+		called = typed.X
+	}
+	method, ok := called.(*ast.SelectorExpr)
 	if !ok {
 		return nil, false
 	}
 	place, ok := map[string]int{"Query": 1, "QueryRow": 1, "Exec": 1, "Prepare": 2, "Queue": 0}[method.Sel.Name]
+	if pkg, isName := method.X.(*ast.Ident); isName && pkg.Name == "pg" {
+		place, ok = map[string]int{"Row": 3, "Rows": 3, "Value": 3, "Values": 3, "Exec": 3, "Changed": 3}[method.Sel.Name]
+	}
 	if !ok || len(call.Args) <= place {
 		return nil, false
 	}
@@ -186,6 +193,8 @@ func TestStatementsAreFoundHoweverTheyAreWritten(t *testing.T) {
 		func exec(ctx context.Context, what, sql string) { db.Exec(ctx, sql) }
 		func copied(ctx context.Context) { db.CopyFrom(ctx, pgx.Identifier{"a", "b"}, []string{"c", "d"}, rows) }
 		func filtered(ctx context.Context, where string) { db.QueryRow(ctx, "SELECT 1 WHERE " + where) }
+		func read(ctx context.Context, where string) { pg.Row[person](ctx, db, "person", "SELECT 2 WHERE " + where) }
+		func wrote(ctx context.Context) { pg.Exec(ctx, tx, "delete", "DELETE FROM names") }
 		func titled() string { return "Select a course" }`
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, "store.go", source, parser.SkipObjectResolution)
@@ -195,6 +204,6 @@ func TestStatementsAreFoundHoweverTheyAreWritten(t *testing.T) {
 	for _, s := range found {
 		sql = append(sql, s.sql)
 	}
-	require.Equal(t, []string{"SELECT id, given FROM people WHERE id = $1", "DELETE FROM people", "SELECT c, d FROM a.b", "SELECT 1 WHERE "}, sql)
-	require.Equal(t, []string{"store.go:9:71"}, unread)
+	require.Equal(t, []string{"SELECT id, given FROM people WHERE id = $1", "DELETE FROM people", "SELECT c, d FROM a.b", "SELECT 1 WHERE ", "SELECT 2 WHERE ", "DELETE FROM names"}, sql)
+	require.Equal(t, []string{"store.go:9:71", "store.go:10:84"}, unread)
 }
