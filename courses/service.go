@@ -59,7 +59,7 @@ func (s *Service) Publish(ctx context.Context, actor Actor, r PublishRequest, no
 		if err != nil {
 			return err
 		}
-		if err := s.saveApproval(ctx, tx, actor, course, facts, now); err != nil {
+		if err := s.saved(ctx, tx, actor, course, facts, now); err != nil {
 			return err
 		}
 		if err := lockCourse(ctx, tx, course); err != nil {
@@ -93,7 +93,7 @@ func (s *Service) AddCourse(ctx context.Context, actor Actor, f Facts, now time.
 		if id, err = insertCourse(ctx, tx, f, now); err != nil {
 			return err
 		}
-		return s.saveApproval(ctx, tx, actor, id, f, now)
+		return s.saved(ctx, tx, actor, id, f, now)
 	})
 	return id, err
 }
@@ -111,18 +111,24 @@ func (s *Service) EditCourse(ctx context.Context, actor Actor, f Facts, now time
 		if err != nil {
 			return err
 		}
-		return s.saveApproval(ctx, tx, actor, id, f, now)
+		return s.saved(ctx, tx, actor, id, f, now)
 	})
 }
 
-// saveApproval records the approval unless it is none or stands so already.
-func (s *Service) saveApproval(ctx context.Context, tx pgx.Tx, actor Actor, id lms.CourseID, f Facts, now time.Time) error {
-	if f.Approval != (Approval{}) {
-		if err := insertApproval(ctx, tx, id, f.Approval, now); err != nil {
-			return err
-		}
+// saved does what belongs to every change of what is said about a course.
+func (s *Service) saved(ctx context.Context, tx pgx.Tx, actor Actor, id lms.CourseID, f Facts, now time.Time) error {
+	if err := saveApproval(ctx, tx, id, f.Approval, now); err != nil {
+		return err
 	}
 	return s.audit(ctx, tx, actor, "course.saved", fmt.Sprintf("course/%d", id), now)
+}
+
+// saveApproval records an approval unless it is none or stands so already.
+func saveApproval(ctx context.Context, tx pgx.Tx, id lms.CourseID, a Approval, now time.Time) error {
+	if a == (Approval{}) {
+		return nil
+	}
+	return insertApproval(ctx, tx, id, a, now)
 }
 
 // PublishVersion makes a version its course's published one and retires the one

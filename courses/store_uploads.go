@@ -9,48 +9,46 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"mopd/lms"
+	"mopd/lms/pg"
 )
 
 const uploadColumns = `
-	SELECT u.id, u.course, c.code, u.filename, u.size, u.chunks, u.received, u.state, u.step, u.refusal, u.refusal_args, coalesce(u.version, 0)
+	SELECT u.id, u.course, c.code, u.filename, u.size, u.chunks, u.received, u.state, u.step, u.refusal, u.refusal_args, coalesce(u.version, 0) AS version
 	FROM courses.uploads u JOIN courses.courses c ON c.id = u.course WHERE u.id = $1`
 
-func selectUpload(ctx context.Context, tx querier, id UploadID) (Upload, error) {
-	return one[Upload](ctx, tx, "upload", uploadColumns, id)
+func selectUpload(ctx context.Context, db pg.Querier, id UploadID) (Upload, error) {
+	return pg.Row[Upload](ctx, db, "upload", uploadColumns, id)
 }
 
-func selectUploadOf(ctx context.Context, tx querier, person lms.PersonID, id UploadID) (Upload, error) {
-	return one[Upload](ctx, tx, "upload", uploadColumns+` AND u.person = $2`, id, person)
+func selectUploadOf(ctx context.Context, db pg.Querier, person lms.PersonID, id UploadID) (Upload, error) {
+	return pg.Row[Upload](ctx, db, "upload", uploadColumns+` AND u.person = $2`, id, person)
 }
 
 // lockUpload makes changes of an upload wait for each other.
 func lockUpload(ctx context.Context, tx pgx.Tx, id UploadID) (Upload, error) {
-	return one[Upload](ctx, tx, "lock upload", uploadColumns+` FOR NO KEY UPDATE OF u`, id)
+	return pg.Row[Upload](ctx, tx, "lock upload", uploadColumns+` FOR NO KEY UPDATE OF u`, id)
 }
 
 func insertUpload(ctx context.Context, tx pgx.Tx, course lms.CourseID, person lms.PersonID, filename string, size int64, chunks int, now time.Time) (UploadID, error) {
-	return one[UploadID](ctx, tx, "insert upload", `
+	return pg.Value[UploadID](ctx, tx, "insert upload", `
 		INSERT INTO courses.uploads (course, person, filename, size, chunks, recorded_at, touched_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $6) RETURNING id`, course, person, filename, size, chunks, now)
 }
 
 // receiveChunk remembers a chunk once. Errors: ErrUploadOver.
 func receiveChunk(ctx context.Context, tx pgx.Tx, id UploadID, n int, now time.Time) error {
-	tag, err := tx.Exec(ctx, `
+	received, err := pg.Changed(ctx, tx, "receive chunk", `
 		UPDATE courses.uploads SET touched_at = $3,
 		    received = CASE WHEN $2 = ANY (received) THEN received ELSE received || $2::integer END
 		WHERE id = $1 AND state = 'receiving'`, id, n, now)
-	if err != nil {
-		return fmt.Errorf("receive chunk: %w", err)
-	}
-	if tag.RowsAffected() == 0 {
+	if err == nil && !received {
 		return ErrUploadOver
 	}
-	return nil
+	return err
 }
 
 func updateUpload(ctx context.Context, tx pgx.Tx, id UploadID, state UploadState, step Step, now time.Time) error {
-	return exec(ctx, tx, "update upload", `UPDATE courses.uploads SET state = $2, step = $3, touched_at = $4 WHERE id = $1`, id, state, step, now)
+	return pg.Exec(ctx, tx, "update upload", `UPDATE courses.uploads SET state = $2, step = $3, touched_at = $4 WHERE id = $1`, id, state, step, now)
 }
 
 func refuseUpload(ctx context.Context, tx pgx.Tx, id UploadID, why *lms.Error, now time.Time) error {
@@ -58,19 +56,19 @@ func refuseUpload(ctx context.Context, tx pgx.Tx, id UploadID, why *lms.Error, n
 	if args == nil {
 		args = map[string]any{}
 	}
-	return exec(ctx, tx, "refuse upload", `
+	return pg.Exec(ctx, tx, "refuse upload", `
 		UPDATE courses.uploads SET state = 'refused', refusal = $2, refusal_args = $3, touched_at = $4
 		WHERE id = $1 AND state = 'processing'`, id, why.Code, args, now)
 }
 
 func finishUpload(ctx context.Context, tx pgx.Tx, id UploadID, v lms.VersionID, now time.Time) error {
-	return exec(ctx, tx, "finish upload", `
+	return pg.Exec(ctx, tx, "finish upload", `
 		UPDATE courses.uploads SET state = 'done', step = 'ready', version = $2, touched_at = $3 WHERE id = $1`, id, v, now)
 }
 
 // giveUpUploads ends uploads that nothing happened to since an instant.
 func giveUpUploads(ctx context.Context, tx pgx.Tx, since, now time.Time) error {
-	return exec(ctx, tx, "give up uploads", `
+	return pg.Exec(ctx, tx, "give up uploads", `
 		UPDATE courses.uploads SET touched_at = $2,
 		    state = CASE state WHEN 'receiving' THEN 'cancelled' ELSE 'refused' END,
 		    refusal = CASE state WHEN 'receiving' THEN '' ELSE 'upload_failed' END
@@ -78,12 +76,12 @@ func giveUpUploads(ctx context.Context, tx pgx.Tx, since, now time.Time) error {
 }
 
 func reviveUploads(ctx context.Context, tx pgx.Tx, since, now time.Time) ([]UploadID, error) {
-	return all[UploadID](ctx, tx, "revive uploads", `
+	return pg.Values[UploadID](ctx, tx, "revive uploads", `
 		UPDATE courses.uploads SET touched_at = $2 WHERE state = 'processing' AND touched_at < $1 RETURNING id`, since, now)
 }
 
-func openUploads(ctx context.Context, tx querier) ([]UploadID, error) {
-	return all[UploadID](ctx, tx, "open uploads", `SELECT id FROM courses.uploads WHERE state IN ('receiving', 'processing')`)
+func openUploads(ctx context.Context, db pg.Querier) ([]UploadID, error) {
+	return pg.Values[UploadID](ctx, db, "open uploads", `SELECT id FROM courses.uploads WHERE state IN ('receiving', 'processing')`)
 }
 
 const releaseTime = 5 * time.Second

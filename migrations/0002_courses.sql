@@ -87,7 +87,3 @@ CREATE TABLE courses.uploads (
     touched_at  timestamptz NOT NULL
 );
 CREATE INDEX uploads_open ON courses.uploads (touched_at) WHERE state IN ('receiving', 'processing');
-
--- What other rooms may read of courses.
-CREATE VIEW courses.pub_courses AS
-    SELECT c.id, c.code, c.title, c.summary, c.sponsor, c.topics, c.series, c.fee_cents, c.safe_sleep FROM courses.courses c;

@@ -95,8 +95,12 @@ func (s *Store) Get(ctx context.Context, key string, offset, length int64) (io.R
 	var opts minio.GetObjectOptions
 	switch {
 	case length == 0:
-		if found, err := s.Has(ctx, key); err != nil || !found {
-			return nil, errors.Join(err, missing(found, key))
+		found, err := s.Has(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			return nil, missing(key)
 		}
 		return http.NoBody, nil
 	case length > 0:
@@ -159,10 +163,7 @@ func (s *Store) List(ctx context.Context, prefix string) ([]string, error) {
 	return keys, nil
 }
 
-func missing(found bool, key string) error {
-	if found {
-		return nil
-	}
+func missing(key string) error {
 	return lms.ErrNotFound.Because(fmt.Errorf("object store: no %s", key))
 }
 
@@ -171,7 +172,7 @@ func explain(what, key string, err error) error {
 		return nil
 	}
 	if code := minio.ToErrorResponse(err).Code; code == minio.NoSuchKey {
-		return missing(false, key)
+		return missing(key)
 	}
 	return unavailable(what, key, err)
 }

@@ -2,6 +2,7 @@ package blob
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"io"
@@ -120,6 +121,19 @@ func TestKeysAreListedByPrefixAndDeleted(t *testing.T) {
 	keys, err = s.List(t.Context(), "")
 	require.NoError(t, err)
 	require.Equal(t, []string{"sha256/ab/abcd", "uploads/12/0"}, keys)
+}
+
+// Who reads may take "not found" for an answer, so that a store that is away must not say it.
+func TestWhatAStoreThatIsAwayHoldsIsNotTakenForMissing(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, length := range []int64{-1, 0, 5} {
+		_, err := s.Get(ctx, "some", 0, length)
+		require.ErrorIs(t, err, lms.ErrUnavailable)
+		require.NotErrorIs(t, err, lms.ErrNotFound)
+	}
 }
 
 func TestAStoreThatDoesNotAnswerIsUnavailable(t *testing.T) {
