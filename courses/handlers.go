@@ -101,4 +101,4 @@ func id[T ~int64](c *fiber.Ctx, name string) (T, error) {
 	return T(n), nil
 }
 
-func actor(c *fiber.Ctx) Actor { return Actor{Person: web.Viewer(c).ID, From: c.IP()} }
+func actor(c *fiber.Ctx) Actor { return Actor{Person: web.Viewer(c).ID, From: web.From(c)} }

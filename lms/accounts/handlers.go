@@ -28,7 +28,7 @@ func (h handlers) signInForm(c *fiber.Ctx) error {
 
 func (h handlers) signIn(c *fiber.Ctx) error {
 	email, next := c.FormValue("email"), web.LocalPath(c.FormValue("next"), "/")
-	token, err := h.SignIn(c.UserContext(), email, c.FormValue("password"), c.IP(), h.web.Now())
+	token, err := h.SignIn(c.UserContext(), email, c.FormValue("password"), web.From(c), h.web.Now())
 	if errors.Is(err, ErrWrongPassword) {
 		c.Status(fiber.StatusUnprocessableEntity)
 		return h.web.Render(c, "accounts/sign_in", signInPage{Page: h.web.Page(c), Email: email, Next: next, Wrong: h.web.Sentence(c, err)})
@@ -41,7 +41,7 @@ func (h handlers) signIn(c *fiber.Ctx) error {
 }
 
 func (h handlers) signOut(c *fiber.Ctx) error {
-	if err := h.SignOut(c.UserContext(), web.Viewer(c).ID, web.SessionToken(c), c.IP(), h.web.Now()); err != nil {
+	if err := h.SignOut(c.UserContext(), web.Viewer(c).ID, web.SessionToken(c), web.From(c), h.web.Now()); err != nil {
 		return err
 	}
 	h.web.ClearSession(c)

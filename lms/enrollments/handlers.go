@@ -62,7 +62,7 @@ func (h handlers) myCourses(c *fiber.Ctx) error {
 func (h handlers) register(c *fiber.Ctx) error {
 	code := c.Params("code")
 	_, err := h.Register(c.UserContext(), Registration{
-		Person: web.Viewer(c).ID, Code: code, AcceptNoCredit: c.FormValue("accept_no_credit") == "1", From: c.IP(),
+		Person: web.Viewer(c).ID, Code: code, AcceptNoCredit: c.FormValue("accept_no_credit") == "1", From: web.From(c),
 	}, h.web.Now())
 	switch {
 	case errors.Is(err, lms.ErrAlreadyEnrolled):
@@ -85,7 +85,7 @@ func (h handlers) start(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	err = h.Start(c.UserContext(), web.Viewer(c).ID, id, setAside, c.IP(), h.web.Now())
+	err = h.Start(c.UserContext(), web.Viewer(c).ID, id, setAside, web.From(c), h.web.Now())
 	switch {
 	case errors.Is(err, lms.ErrAnotherActive):
 		return h.conflict(c, id)
@@ -126,7 +126,7 @@ func (h handlers) setAside(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	switch err := h.SetAside(c.UserContext(), web.Viewer(c).ID, id, c.IP(), h.web.Now()); {
+	switch err := h.SetAside(c.UserContext(), web.Viewer(c).ID, id, web.From(c), h.web.Now()); {
 	case errors.Is(err, lms.ErrNotActive):
 		return web.Redirect(c, "/my-courses", "") // which says how it stands
 	case err != nil:

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,11 +17,18 @@ import (
 	"mopd/lms"
 )
 
+// maxConns is how many connections a process has at most, unless the URL's
+// pool_max_conns says otherwise: more than it works jobs at once.
+const maxConns = 30
+
 // Open connects a pool to the database. lms.Date reads and writes as date.
 func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		cfg.MaxConns = maxConns
 	}
 	cfg.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
 		registerDate(c.TypeMap())

@@ -45,6 +45,8 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	status := Status(e)
 	if status >= fiber.StatusInternalServerError {
 		s.Log.Error("request failed", "method", c.Method(), "path", c.Path(), "error", err)
+	} else if e.Kind == lms.Forbidden {
+		s.Log.Warn("request forbidden", "method", c.Method(), "path", c.Path(), "from", From(c), "error", err)
 	} else {
 		s.Log.Debug("request refused", "method", c.Method(), "path", c.Path(), "error", err)
 	}

@@ -107,3 +107,27 @@ func TestSizesAreWrittenInTheLargestUnitThatFits(t *testing.T) {
 		require.Equal(t, want, formatBytes(n))
 	}
 }
+
+func TestAMachinesFormOfAValueNeverReachesAPage(t *testing.T) {
+	t.Parallel()
+	s, err := New(config())
+	require.NoError(t, err)
+	instant := time.Date(2026, 11, 22, 3, 36, 12, 0, time.UTC)
+	for _, v := range []any{instant, &instant} {
+		text, err := s.views.catalog.text("en", "error.busy", "Until", v)
+		require.NoError(t, err)
+		require.Contains(t, text, "November 21, 2026, 9:36 PM Central")
+	}
+	_, err = s.views.catalog.text("en", "error.busy", "Until", []string{"May"})
+	require.ErrorContains(t, err, "no way to write a []string")
+}
+
+func TestAPastYearIsShortWhereThisYearHasHoursToGo(t *testing.T) {
+	t.Parallel()
+	today := lms.Date{Year: 2026, Month: 11, Day: 21}
+	this, past := NewYearBar(2026, 5, 48, today), NewYearBar(2025, 50, 48, today)
+	require.Equal(t, lms.Hours(43), this.Missing)
+	require.False(t, this.Past)
+	require.Zero(t, past.Missing, "a surplus is nothing missing")
+	require.True(t, past.Past)
+}

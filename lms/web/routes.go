@@ -59,9 +59,9 @@ func (s *Server) route(r Route, h fiber.Handler) {
 	}
 }
 
-func (s *Server) takesChunks(c *fiber.Ctx) bool {
+func (s *Server) takesChunks(method, path string) bool {
 	for _, r := range s.routes {
-		if r.chunks && r.Method == c.Method() && fiber.RoutePatternMatch(c.Path(), r.Path) {
+		if r.chunks && r.Method == method && fiber.RoutePatternMatch(path, r.Path) {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -184,32 +185,31 @@ func TestAVisitorKeepsTheirCookie(t *testing.T) {
 	require.Empty(t, s.get("/probe", visitorCookie, first.Value).Cookies())
 }
 
-func TestABodyTooLargeIsRefused(t *testing.T) {
+func TestABodyOfTheSizeThatItsRouteTakesArrives(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	cases := []struct {
+	for _, c := range []struct {
 		method, path string
-		size, status int
-	}{
-		{"POST", "/change", MaxBody, http.StatusOK},
-		{"POST", "/change", MaxBody + 1, http.StatusRequestEntityTooLarge},
-		{"PUT", "/upload/1", MaxBody + 1, http.StatusOK},
-		{"PUT", "/upload/1", MaxChunk, http.StatusOK},
-		{"PUT", "/upload/1", MaxChunk + 1, http.StatusRequestEntityTooLarge},
-		{"PUT", "/change", MaxBody + 1, http.StatusRequestEntityTooLarge},
-		{"POST", "/upload/1", MaxBody + 1, http.StatusRequestEntityTooLarge},
-	}
-	for _, c := range cases {
+		size         int
+	}{{"POST", "/change", MaxBody}, {"PUT", "/upload/1", MaxBody + 1}, {"PUT", "/upload/1", MaxChunk}} {
 		r := request{method: c.method, path: c.path, body: strings.Repeat("x", c.size), header: map[string]string{"Content-Type": "application/octet-stream"}}
-		require.Equal(t, c.status, s.change(r, "maya").StatusCode, "%s %s of %d bytes", c.method, c.path, c.size)
+		require.Equal(t, http.StatusOK, s.change(r, "maya").StatusCode, "%s %s of %d bytes", c.method, c.path, c.size)
 	}
 }
 
 func TestARequestThatCannotBeReadIsRefusedBeforeItsBody(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
+	head := func(method, path, cookie string, size int) string {
+		return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\nContent-Length: %d\r\n\r\n", method, path, appHost, cookie, size)
+	}
+	signedIn := sessionCookie + "=maya"
 	cases := map[string]string{
-		"PUT /upload/1 HTTP/1.1\r\nHost: " + appHost + "\r\nContent-Length: 100000000\r\n\r\n":   "HTTP/1.1 413 ",
+		head("POST", "/change", signedIn, MaxBody+1):                                             "HTTP/1.1 413 ",
+		head("PUT", "/upload/1", signedIn, MaxChunk+1):                                           "HTTP/1.1 413 ",
+		head("PUT", "/upload/1", "", MaxBody+1):                                                  "HTTP/1.1 413 ",
+		head("PUT", "/change", signedIn, MaxBody+1):                                              "HTTP/1.1 413 ",
+		head("POST", "/upload/1", signedIn, MaxBody+1):                                           "HTTP/1.1 413 ",
 		"GET /probe HTTP/1.1\r\nHost: " + appHost + "\r\nX-Long: " + strings.Repeat("x", 17<<10): "HTTP/1.1 431 ",
 		"GARBAGE\r\n\r\n": "HTTP/1.1 400 ",
 	}
@@ -260,4 +260,53 @@ func FuzzALocalPathLeadsNowhereElse(f *testing.F) {
 		require.False(t, len(to) > 1 && strings.ContainsRune(`/\`, rune(to[1])), "%q", to)
 		require.NotContains(t, to, "\n")
 	})
+}
+
+func TestACompressedOrMultipartBodyIsNotUnfolded(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	for header, value := range map[string]string{"Content-Encoding": "gzip", "Content-Type": "Multipart/form-data; boundary=x"} {
+		got := s.send(request{method: "POST", path: "/change", body: "x", header: map[string]string{header: value, "Origin": origin}})
+		require.Equal(t, http.StatusUnsupportedMediaType, got.StatusCode, header)
+	}
+}
+
+func TestAnAnswerThatIsNoPageRunsNothing(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	for path, host := range map[string]string{"/healthz": appHost, "/": "evil.example.org"} {
+		require.Equal(t, bare, s.send(request{path: path, host: host}).Header.Get("Content-Security-Policy"))
+	}
+	require.NotEqual(t, http.StatusOK, s.send(request{path: "/healthz", host: contentHost}).StatusCode, "a course could frame it")
+}
+
+func TestTooManyCookiesAreCleared(t *testing.T) {
+	t.Parallel()
+	got := serve(t).send(request{path: "/probe", header: map[string]string{"Cookie": "flood=" + strings.Repeat("x", 17<<10)}})
+	require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, got.StatusCode)
+	require.Equal(t, `"cookies"`, got.Header.Get("Clear-Site-Data"))
+}
+
+func TestTheAddressInTheTrailIsNotTheClientsWord(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		proxies   []string
+		forwarded string
+		want      string
+	}{
+		"no proxy is trusted":      {nil, "203.0.113.9", "127.0.0.1"},
+		"the proxy's word":         {[]string{"127.0.0.1"}, "203.0.113.9", "203.0.113.9"},
+		"the client's word before": {[]string{"127.0.0.0/8"}, "198.51.100.7, 203.0.113.9", "203.0.113.9"},
+		"two proxies":              {[]string{"127.0.0.1", "10.0.0.0/8"}, "198.51.100.7, 203.0.113.9, 10.0.0.7", "203.0.113.9"},
+		"no address":               {[]string{"127.0.0.1"}, "<forged>", "127.0.0.1"},
+	} {
+		cfg := config()
+		cfg.TrustedProxies = c.proxies
+		got := serveWith(t, cfg).send(request{path: "/from", header: map[string]string{"X-Forwarded-For": c.forwarded}})
+		require.Equal(t, c.want, got.body, name)
+	}
+	cfg := config()
+	cfg.TrustedProxies = []string{"nonsense"}
+	_, err := New(cfg)
+	require.ErrorContains(t, err, "nonsense")
 }

@@ -7,11 +7,11 @@ package web
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -35,7 +35,7 @@ type Config struct {
 	AppURL         *url.URL // the application's origin, such as https://learn.example.org
 	ContentHost    string   // content is served at {label}.ContentHost, such as content.example.org
 	Secret         []byte   // signs the tokens that protect forms; 32 bytes at least
-	TrustedProxies []string // addresses whose X-Forwarded-For counts
+	TrustedProxies []string // addresses or networks whose X-Forwarded-For counts
 	Now            func() time.Time
 	Log            *slog.Logger
 	Sessions       Sessions
@@ -50,6 +50,7 @@ type Server struct {
 	http    *fasthttp.Server
 	views   *views
 	routes  []Route
+	proxies []netip.Prefix
 }
 
 // Sizes of a request's body, in bytes. Only the routes that take a chunk of an
@@ -66,22 +67,23 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{Config: cfg}
 	var err error
+	if s.proxies, err = parseProxies(cfg.TrustedProxies); err != nil {
+		return nil, err
+	}
 	if s.views, err = parseViews(cfg.Views); err != nil {
 		return nil, err
 	}
 	fc := fiber.Config{
 		DisableStartupMessage:   true,
 		ErrorHandler:            s.answerError,
-		EnableTrustedProxyCheck: true,
-		TrustedProxies:          cfg.TrustedProxies,
-		ProxyHeader:             fiber.HeaderXForwardedFor,
+		EnableTrustedProxyCheck: true, // of no proxy: From reads what those of Config say
 		BodyLimit:               MaxChunk,
 		Immutable:               true, // values outlive the handler in jobs, logs and tests
 	}
 	s.app, s.content = fiber.New(fc), fiber.New(fc)
 	for _, app := range []*fiber.App{s.app, s.content} {
 		app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: s.logPanic}))
-		app.Use(s.deadline)
+		app.Use(s.deadline, s.locate)
 	}
 	s.app.Use(s.securityHeaders, s.identify, s.protect, s.readable)
 	s.app.Get("/static/*", s.static)
@@ -115,64 +117,8 @@ func (s *Server) label(hostport string) (string, bool) {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
-	return strings.CutSuffix(host, "."+s.ContentHost)
-}
-
-// Serve answers on the listener until Shutdown.
-func (s *Server) Serve(l net.Listener) error {
-	s.app.Use(func(*fiber.Ctx) error { return lms.ErrNotFound })
-	s.content.Use(func(*fiber.Ctx) error { return lms.ErrNotFound })
-	app, content := s.app.Handler(), s.content.Handler()
-	s.http = &fasthttp.Server{
-		Handler: func(ctx *fasthttp.RequestCtx) {
-			host := strings.ToLower(string(ctx.URI().Host()))
-			switch _, isContent := s.label(host); {
-			case string(ctx.Path()) == "/healthz":
-				ctx.SetBodyString("ok\n")
-			case host == s.AppURL.Host:
-				app(ctx)
-			case isContent:
-				content(ctx)
-			default:
-				ctx.Error("This server does not answer for that host name.\n", fasthttp.StatusMisdirectedRequest)
-			}
-		},
-		ErrorHandler:          unreadable,
-		NoDefaultServerHeader: true,
-		MaxRequestBodySize:    MaxChunk + 64<<10,
-		ReadTimeout:           5 * time.Minute,
-		WriteTimeout:          time.Hour, // a long video on a slow line
-		IdleTimeout:           75 * time.Second,
-		ReadBufferSize:        16 << 10,
-		Logger:                fasthttpLog{s.Log},
-		CloseOnShutdown:       true,
-	}
-	return s.http.Serve(l)
-}
-
-// unreadable answers a request that does not reach the application.
-func unreadable(ctx *fasthttp.RequestCtx, err error) {
-	status := fasthttp.StatusBadRequest
-	if _, small := errors.AsType[*fasthttp.ErrSmallBuffer](err); small {
-		status = fasthttp.StatusRequestHeaderFieldsTooLarge
-	} else if errors.Is(err, fasthttp.ErrBodyTooLarge) {
-		status = fasthttp.StatusRequestEntityTooLarge
-	}
-	ctx.Error(fasthttp.StatusMessage(status)+"\n", status)
-}
-
-// Shutdown stops taking requests and waits for those under way.
-func (s *Server) Shutdown(ctx context.Context) error {
-	if s.http == nil {
-		return nil
-	}
-	return s.http.ShutdownWithContext(ctx)
-}
-
-type fasthttpLog struct{ log *slog.Logger }
-
-func (l fasthttpLog) Printf(format string, args ...any) {
-	l.log.Debug("http server", "event", fmt.Sprintf(format, args...))
+	label, under := strings.CutSuffix(host, "."+s.ContentHost)
+	return label, under && label != "" && !strings.Contains(label, ".")
 }
 
 const requestTime = 30 * time.Second

@@ -97,10 +97,11 @@ func config() Config {
 	}
 }
 
-func serve(t *testing.T) *site {
+func serve(t *testing.T) *site { return serveWith(t, config()) }
+
+func serveWith(t *testing.T, cfg Config) *site {
 	t.Helper()
 	log := &logged{}
-	cfg := config()
 	cfg.Log = slog.New(slog.NewTextHandler(log, nil))
 	s, err := New(cfg)
 	require.NoError(t, err)
@@ -125,6 +126,7 @@ func hangProbes(s *Server) {
 	})
 	s.Get("/half", lms.Browse, func(c *fiber.Ctx) error { return s.Render(c, "probe/half", probePage{Page: s.Page(c)}) })
 	s.Get("/strings", lms.Browse, func(c *fiber.Ctx) error { return c.JSON(s.Strings(c, "probe.js.")) })
+	s.Get("/from", lms.Browse, func(c *fiber.Ctx) error { return c.SendString(From(c)) })
 	s.Get("/mine", lms.Learn, say)
 	s.Get("/author", lms.Publish, say)
 	s.Post("/change", lms.Browse, say)
@@ -139,6 +141,11 @@ func hangProbes(s *Server) {
 	}
 	s.Get("/fail/panic", lms.Browse, func(*fiber.Ctx) error { panic("hunter2") })
 	s.Content().Get("/frame", func(c *fiber.Ctx) error { return c.SendString(s.Label(c) + " " + SessionToken(c)) })
+	s.Content().Get("/broken", func(c *fiber.Ctx) error {
+		c.Set("Cache-Control", "private, max-age=31536000, immutable")
+		c.Set("ETag", `"of the file"`)
+		return lms.ErrUnavailable
+	})
 	s.Content().Get("/refused", func(*fiber.Ctx) error { return lms.ErrForbidden })
 }
 
@@ -366,4 +373,18 @@ func TestRoutesTellWhatEachLetsSomebodyDo(t *testing.T) {
 	s.Get("/a", lms.Browse, nil)
 	s.PutChunk("/b/:n", lms.Publish, nil)
 	require.Equal(t, []Route{{Method: "GET", Path: "/a", Action: lms.Browse}, {Method: "PUT", Path: "/b/:n", Action: lms.Publish, chunks: true}}, s.Routes())
+}
+
+func TestAnErrorIsNeverKeptByACache(t *testing.T) {
+	t.Parallel()
+	got := serve(t).send(request{path: "/broken", host: contentHost})
+	require.Equal(t, "no-store", got.Header.Get("Cache-Control"))
+	require.Empty(t, got.Header.Get("ETag"))
+}
+
+func TestAPageCanBeAskedForItsHeadAlone(t *testing.T) {
+	t.Parallel()
+	got := serve(t).send(request{method: "HEAD", path: "/probe"})
+	require.Equal(t, http.StatusOK, got.StatusCode)
+	require.Empty(t, got.body)
 }

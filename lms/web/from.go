@@ -1,0 +1,56 @@
+package web
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+const fromKey = "from"
+
+// From is the network address that a request came from, for the audit trail.
+func From(c *fiber.Ctx) string {
+	from, _ := c.Locals(fromKey).(string)
+	return from
+}
+
+// locate finds where a request came from: the nearest address that is not a trusted
+// proxy. What a client wrote into X-Forwarded-For itself stands further left and
+// does not count.
+func (s *Server) locate(c *fiber.Ctx) error {
+	from, _ := netip.AddrFromSlice(c.Context().RemoteIP())
+	from = from.Unmap()
+	hops := strings.Split(c.Get(fiber.HeaderXForwardedFor), ",")
+	for _, hop := range slices.Backward(hops) {
+		before, err := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil || !s.trusted(from) {
+			break
+		}
+		from = before.Unmap()
+	}
+	c.Locals(fromKey, from.String())
+	return c.Next()
+}
+
+func (s *Server) trusted(a netip.Addr) bool {
+	return slices.ContainsFunc(s.proxies, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+func parseProxies(list []string) ([]netip.Prefix, error) {
+	var proxies []netip.Prefix
+	for _, text := range list {
+		if a, err := netip.ParseAddr(text); err == nil {
+			proxies = append(proxies, netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("trusted proxy %q: want an address or a network", text)
+		}
+		proxies = append(proxies, p)
+	}
+	return proxies, nil
+}
