@@ -3,7 +3,6 @@ package accounts
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 
 	"mopd/lms"
 	"mopd/lms/pg"
+	"mopd/lms/web"
 )
 
 // Refusals of this feature.
@@ -133,7 +133,7 @@ func (s *Service) SignIn(ctx context.Context, email, password, from string, now 
 	}
 	token = newToken()
 	return token, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if err := insertSession(ctx, tx, hashToken(token), id, now); err != nil {
+		if err := insertSession(ctx, tx, web.HashToken(token), id, now); err != nil {
 			return err
 		}
 		return insertAudit(ctx, tx, lms.AuditEntry{Actor: id, Action: "signed in", Subject: id, At: now, From: from})
@@ -144,20 +144,30 @@ func (s *Service) SignIn(ctx context.Context, email, password, from string, now 
 //
 // Errors: lms.ErrUnauthenticated.
 func (s *Service) Viewer(ctx context.Context, token string, now time.Time) (lms.Person, error) {
-	p, seen, err := selectViewer(ctx, s.DB, hashToken(token), now.Add(-Idle), now.Add(-Longest))
+	p, seen, err := selectViewer(ctx, s.DB, web.HashToken(token), now.Add(-Idle), now.Add(-Longest))
 	if errors.Is(err, lms.ErrNotFound) {
 		return p, lms.ErrUnauthenticated.Because(err)
 	}
 	if err == nil && now.Sub(seen) > time.Minute {
-		err = touchSession(ctx, s.DB, hashToken(token), now)
+		err = touch(ctx, s.DB, web.HashToken(token), now)
 	}
 	return p, err
 }
 
 // Touch keeps a session alive while its course plays; tokenHash is the SHA-256 of
-// its token.
+// its token. A session that is over does not come back to life.
+//
+// Errors: lms.ErrUnauthenticated.
 func (s *Service) Touch(ctx context.Context, tx pgx.Tx, tokenHash []byte, now time.Time) error {
-	return touchSession(ctx, tx, tokenHash, now)
+	return touch(ctx, tx, tokenHash, now)
+}
+
+func touch(ctx context.Context, db querier, tokenHash []byte, now time.Time) error {
+	lives, err := touchSession(ctx, db, tokenHash, now, now.Add(-Idle), now.Add(-Longest))
+	if err == nil && !lives {
+		return lms.ErrUnauthenticated
+	}
+	return err
 }
 
 // SignOut ends a session, and the person's player wherever it runs.
@@ -169,7 +179,7 @@ func (s *Service) SignOut(ctx context.Context, p lms.PersonID, token, from strin
 		if err := s.Player.Fence(ctx, tx, p); err != nil {
 			return err
 		}
-		if err := deleteSession(ctx, tx, hashToken(token)); err != nil {
+		if err := deleteSession(ctx, tx, web.HashToken(token)); err != nil {
 			return err
 		}
 		return insertAudit(ctx, tx, lms.AuditEntry{Actor: p, Action: "signed out", Subject: p, At: now, From: from})
@@ -192,9 +202,4 @@ func newToken() string {
 	b := make([]byte, 32)
 	rand.Read(b)
 	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-func hashToken(token string) []byte {
-	h := sha256.Sum256([]byte(token))
-	return h[:]
 }

@@ -14,6 +14,7 @@ import (
 	"mopd/lms"
 	"mopd/lms/lmstest"
 	"mopd/lms/pg"
+	"mopd/lms/web"
 )
 
 func TestMain(m *testing.M) { lmstest.Main(m) }
@@ -256,12 +257,34 @@ func TestACourseThatPlaysKeepsItsSessionAlive(t *testing.T) {
 	w.add(maya())
 	token := w.signIn("maya@example.org", lmstest.Now)
 	touch := func(now time.Time) {
-		require.NoError(t, pg.InTx(t.Context(), w.db, func(tx pgx.Tx) error { return w.Touch(t.Context(), tx, hashToken(token), now) }))
+		require.NoError(t, pg.InTx(t.Context(), w.db, func(tx pgx.Tx) error { return w.Touch(t.Context(), tx, web.HashToken(token), now) }))
 	}
 	touch(lmstest.Now.Add(20 * time.Minute))
 	touch(lmstest.Now.Add(10 * time.Minute)) // an older one, late: it takes nothing back
 	_, err := w.Viewer(t.Context(), token, lmstest.Now.Add(45*time.Minute))
 	require.NoError(t, err)
+}
+
+func TestASessionThatIsOverStaysOver(t *testing.T) {
+	t.Parallel()
+	for name, last := range map[string]time.Duration{"nobody was there for half an hour": 0, "it is twelve hours old": Longest - time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.add(maya())
+			token := w.signIn("maya@example.org", lmstest.Now)
+			touch := func(now time.Time) error {
+				return pg.InTx(t.Context(), w.db, func(tx pgx.Tx) error { return w.Touch(t.Context(), tx, web.HashToken(token), now) })
+			}
+			for at := time.Duration(0); at <= last; at += Idle - time.Minute {
+				require.NoError(t, touch(lmstest.Now.Add(at)))
+			}
+			over := lmstest.Now.Add(min(last+Idle, Longest))
+			require.ErrorIs(t, touch(over), lms.ErrUnauthenticated)
+			_, err := w.Viewer(t.Context(), token, over)
+			require.ErrorIs(t, err, lms.ErrUnauthenticated)
+		})
+	}
 }
 
 func TestSigningOutEndsThatSessionAndThePlayer(t *testing.T) {
@@ -284,7 +307,7 @@ func TestAGuessedTokenIsNobody(t *testing.T) {
 	w := newWorld(t)
 	w.add(maya())
 	token := w.signIn("maya@example.org", lmstest.Now)
-	for _, guess := range []string{"", "x", token + "x", token[1:], "\x00", string(hashToken(token))} {
+	for _, guess := range []string{"", "x", token + "x", token[1:], "\x00", string(web.HashToken(token))} {
 		_, err := w.Viewer(t.Context(), guess, lmstest.Now)
 		require.ErrorIs(t, err, lms.ErrUnauthenticated, "%q", guess)
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"mopd/lms"
 	"mopd/lms/pg"
@@ -14,7 +13,6 @@ import (
 
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
 const personColumns = `p.id, i.id AS mopd_id, n.given, n.family, coalesce(l.email, '') AS email, p.lang,
@@ -109,11 +107,22 @@ func insertSession(ctx context.Context, tx pgx.Tx, tokenHash []byte, p lms.Perso
 	return nil
 }
 
-func touchSession(ctx context.Context, db querier, tokenHash []byte, now time.Time) error {
-	if _, err := db.Exec(ctx, `UPDATE accounts.sessions SET seen_at = greatest(seen_at, $2) WHERE token_hash = $1`, tokenHash, now); err != nil {
-		return fmt.Errorf("touch session: %w", err)
+// touchSession notes that a session is in use, at most once a minute, and tells
+// whether it lives: a session that is over stays over.
+func touchSession(ctx context.Context, db querier, tokenHash []byte, now, seenAfter, openedAfter time.Time) (lives bool, err error) {
+	rows, err := db.Query(ctx, `WITH living AS (
+			SELECT token_hash, seen_at FROM accounts.sessions WHERE token_hash = $1 AND seen_at > $3 AND opened_at > $4
+		), touched AS (
+			UPDATE accounts.sessions s SET seen_at = greatest(s.seen_at, $2) FROM living l
+			WHERE s.token_hash = l.token_hash AND l.seen_at + interval '1 minute' <= $2
+		) SELECT EXISTS (SELECT FROM living)`, tokenHash, now, seenAfter, openedAfter)
+	if err == nil {
+		lives, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
 	}
-	return nil
+	if err != nil {
+		return false, fmt.Errorf("touch session: %w", err)
+	}
+	return lives, nil
 }
 
 func deleteSession(ctx context.Context, tx pgx.Tx, tokenHash []byte) error {
