@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"mopd/courses/packages/packagestest"
@@ -48,7 +49,11 @@ type world struct {
 
 func newWorld(t *testing.T) world {
 	t.Helper()
-	db := lmstest.DB(t)
+	return newWorldOn(t, lmstest.DB(t))
+}
+
+func newWorldOn(t *testing.T, db *pgxpool.Pool) world {
+	t.Helper()
 	cfg := lmstest.Store(t)
 	store, err := blob.Open(t.Context(), blob.Config{Endpoint: cfg.Endpoint, AccessKey: cfg.AccessKey, SecretKey: cfg.SecretKey, Bucket: cfg.Bucket})
 	require.NoError(t, err)

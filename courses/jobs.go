@@ -9,12 +9,18 @@ import (
 	"mopd/lms/jobs"
 )
 
+// uploads are worked beside everything else: each may take minutes and gigabytes.
+var uploads = jobs.Queue{Name: "uploads", AtOnce: 2}
+
 type processUploadArgs struct {
 	Upload UploadID `json:"upload"`
 }
 
 // Kind names the job.
 func (processUploadArgs) Kind() string { return "courses.process_upload" }
+
+// InsertOpts put the job in its queue.
+func (processUploadArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: uploads.Name} }
 
 type processUpload struct {
 	river.WorkerDefaults[processUploadArgs]

@@ -81,6 +81,9 @@ func (s *Service) Workers(ws *river.Workers, now jobs.Clock) {
 	river.AddWorker(ws, &sweepUploads{service: s, now: now})
 }
 
+// Queues are where the feature's long jobs wait.
+func (s *Service) Queues() []jobs.Queue { return []jobs.Queue{uploads} }
+
 const sweepEvery = time.Minute
 
 // Periodic are the feature's jobs that run by themselves.

@@ -5,11 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -65,6 +61,7 @@ type Upload struct {
 	Refusal     string // code of an error
 	RefusalArgs map[string]any
 	Version     lms.VersionID // 0 until it is done
+	Run         int           // numbers the runs of its job; the latest has it in hand
 }
 
 // Why is the error for which the upload was refused; nil if it was not.
@@ -231,150 +228,4 @@ func (s *Service) dropChunks(ctx context.Context, u Upload) error {
 		keys[n] = u.keyOf(n)
 	}
 	return s.Blobs.Delete(ctx, keys...)
-}
-
-// errOver ends the work on an upload that was given up meanwhile.
-var errOver = errors.New("the upload is over")
-
-// ProcessUpload reads a package that has arrived whole and makes it a draft, or
-// refuses it. It may be killed anywhere and run again; of two runs at once, one does
-// nothing. Nothing is stored before the whole package was found sound.
-//
-// Errors: those that another try may not meet. A refusal is none: it is the outcome.
-func (s *Service) ProcessUpload(ctx context.Context, id UploadID, now time.Time) (err error) {
-	release, mine, err := claimUpload(ctx, s.DB, id)
-	if err != nil || !mine {
-		return err
-	}
-	defer func() { err = errors.Join(err, release()) }()
-
-	u, err := selectUpload(ctx, s.DB, id)
-	if err != nil {
-		return err
-	}
-	if u.State == Processing {
-		err = s.ingest(ctx, u, now)
-		if refusal, ok := lms.AsError(err); ok && strings.HasPrefix(refusal.Code, "package_") {
-			err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error { return refuseUpload(ctx, tx, id, refusal, now) })
-		}
-		if err != nil && !errors.Is(err, errOver) {
-			return fmt.Errorf("upload %d: %w", id, err)
-		}
-	}
-	return s.dropChunks(ctx, u)
-}
-
-func (s *Service) ingest(ctx context.Context, u Upload, now time.Time) (err error) {
-	if err := s.step(ctx, u.ID, StepCheck, now); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp("", "package-*.zip")
-	if err != nil {
-		return fmt.Errorf("temporary file: %w", err)
-	}
-	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
-	if err := s.assemble(ctx, u, file); err != nil {
-		return err
-	}
-	if err := s.step(ctx, u.ID, StepRead, now); err != nil {
-		return err
-	}
-	p, err := packages.Read(ctx, file, u.Size, packages.Usual)
-	if err != nil {
-		return err
-	}
-	if err := s.step(ctx, u.ID, StepStore, now); err != nil {
-		return err
-	}
-	sum, err := s.keep(ctx, p, file, u.Size)
-	if err != nil {
-		return err
-	}
-	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if err := lockCourse(ctx, tx, u.Course); err != nil {
-			return err
-		}
-		if u, err := lockUpload(ctx, tx, u.ID); err != nil || u.State != Processing {
-			return errors.Join(err, errOver)
-		}
-		v, err := insertVersion(ctx, tx, u.Course, p, sum, u.Filename, now)
-		if err != nil {
-			return err
-		}
-		return finishUpload(ctx, tx, u.ID, v, now)
-	})
-}
-
-// step shows what is being done now. It is the point at which a cancelled upload
-// ends.
-func (s *Service) step(ctx context.Context, id UploadID, step Step, now time.Time) error {
-	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if u, err := lockUpload(ctx, tx, id); err != nil || u.State != Processing {
-			return errors.Join(err, errOver)
-		}
-		return updateUpload(ctx, tx, id, Processing, step, now)
-	})
-}
-
-func (s *Service) assemble(ctx context.Context, u Upload, file io.Writer) error {
-	for n := range u.Chunks {
-		r, err := s.Blobs.Get(ctx, u.keyOf(n), 0, -1)
-		if err != nil {
-			return err
-		}
-		size, err := io.Copy(file, r)
-		if err = errors.Join(err, r.Close()); err != nil {
-			return fmt.Errorf("chunk %d: %w", n, err)
-		}
-		if size != u.sizeOf(n) {
-			return fmt.Errorf("chunk %d has %d bytes, want %d", n, size, u.sizeOf(n))
-		}
-	}
-	return nil
-}
-
-// An upload that nothing happens to is picked up again after a minute, if its job
-// may have died, and given up after a day.
-const (
-	reviveAfter = time.Minute
-	staleAfter  = 24 * time.Hour
-)
-
-// SweepUploads gives up what was abandoned, picks up what was interrupted and
-// removes chunks that nobody needs.
-//
-// Errors: lms.ErrUnavailable.
-func (s *Service) SweepUploads(ctx context.Context, now time.Time) error {
-	var open []UploadID
-	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if err := giveUpUploads(ctx, tx, now.Add(-staleAfter), now); err != nil {
-			return err
-		}
-		revived, err := reviveUploads(ctx, tx, now.Add(-reviveAfter), now)
-		if err != nil {
-			return err
-		}
-		for _, id := range revived {
-			if err := s.enqueue(ctx, tx, id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	// An upload that opens after the listing has no chunk in it.
-	keys, err := s.Blobs.List(ctx, chunkPrefix)
-	if err != nil {
-		return err
-	}
-	if open, err = openUploads(ctx, s.DB); err != nil {
-		return err
-	}
-	return s.Blobs.Delete(ctx, slices.DeleteFunc(keys, func(key string) bool {
-		digits, _, _ := strings.Cut(strings.TrimPrefix(key, chunkPrefix), "/")
-		id, err := strconv.ParseInt(digits, 10, 64)
-		return err == nil && slices.Contains(open, UploadID(id))
-	})...)
 }

@@ -2,31 +2,34 @@ package courses
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"mopd/lms"
 	"mopd/lms/pg"
 )
 
-const uploadColumns = `
-	SELECT u.id, u.course, c.code, u.filename, u.size, u.chunks, u.received, u.state, u.step, u.refusal, u.refusal_args, coalesce(u.version, 0) AS version
+const (
+	uploadColumns = `u.id, u.course, c.code, u.filename, u.size, u.chunks, u.received, u.state, u.step, u.refusal, u.refusal_args,
+	       coalesce(u.version, 0) AS version, u.run`
+	selectUploadWith = `
+	SELECT ` + uploadColumns + `
 	FROM courses.uploads u JOIN courses.courses c ON c.id = u.course WHERE u.id = $1`
+)
 
 func selectUpload(ctx context.Context, db pg.Querier, id UploadID) (Upload, error) {
-	return pg.Row[Upload](ctx, db, "upload", uploadColumns, id)
+	return pg.Row[Upload](ctx, db, "upload", selectUploadWith, id)
 }
 
 func selectUploadOf(ctx context.Context, db pg.Querier, person lms.PersonID, id UploadID) (Upload, error) {
-	return pg.Row[Upload](ctx, db, "upload", uploadColumns+` AND u.person = $2`, id, person)
+	return pg.Row[Upload](ctx, db, "upload", selectUploadWith+` AND u.person = $2`, id, person)
 }
 
 // lockUpload makes changes of an upload wait for each other.
 func lockUpload(ctx context.Context, tx pgx.Tx, id UploadID) (Upload, error) {
-	return pg.Row[Upload](ctx, tx, "lock upload", uploadColumns+` FOR NO KEY UPDATE OF u`, id)
+	return pg.Row[Upload](ctx, tx, "lock upload", selectUploadWith+` FOR NO KEY UPDATE OF u`, id)
 }
 
 func insertUpload(ctx context.Context, tx pgx.Tx, course lms.CourseID, person lms.PersonID, filename string, size int64, chunks int, now time.Time) (UploadID, error) {
@@ -75,40 +78,41 @@ func giveUpUploads(ctx context.Context, tx pgx.Tx, since, now time.Time) error {
 		WHERE state IN ('receiving', 'processing') AND (CASE state WHEN 'receiving' THEN touched_at ELSE recorded_at END) < $1`, since, now)
 }
 
-func reviveUploads(ctx context.Context, tx pgx.Tx, since, now time.Time) ([]UploadID, error) {
-	return pg.Values[UploadID](ctx, tx, "revive uploads", `
-		UPDATE courses.uploads SET touched_at = $2 WHERE state = 'processing' AND touched_at < $1 RETURNING id`, since, now)
+// freeUploads frees those whose run was not heard of any more.
+func freeUploads(ctx context.Context, tx pgx.Tx) ([]UploadID, error) {
+	return pg.Values[UploadID](ctx, tx, "free uploads", `
+		UPDATE courses.uploads SET held_until = NULL WHERE state = 'processing' AND held_until <= now() RETURNING id`)
 }
 
 func openUploads(ctx context.Context, db pg.Querier) ([]UploadID, error) {
 	return pg.Values[UploadID](ctx, db, "open uploads", `SELECT id FROM courses.uploads WHERE state IN ('receiving', 'processing')`)
 }
 
-const releaseTime = 5 * time.Second
+// claimUpload takes an upload in hand that has arrived, as its latest run. How long it
+// stays in hand goes by the database's clock, the one that all processes share.
+//
+// Errors: errTaken.
+func claimUpload(ctx context.Context, db pg.Querier, id UploadID, hold time.Duration) (Upload, error) {
+	u, err := pg.Row[Upload](ctx, db, "claim upload", `
+		UPDATE courses.uploads u SET run = u.run + 1, held_until = now() + $2
+		FROM courses.courses c
+		WHERE c.id = u.course AND u.id = $1 AND u.state <> 'receiving' AND (u.held_until IS NULL OR u.held_until <= now())
+		RETURNING `+uploadColumns, id, hold)
+	if errors.Is(err, lms.ErrNotFound) {
+		err = errTaken
+	}
+	return u, err
+}
 
-// claimUpload makes this run the only one that works on the upload; the claim ends
-// with release, or with the process.
-func claimUpload(ctx context.Context, db *pgxpool.Pool, id UploadID) (release func() error, mine bool, err error) {
-	conn, err := db.Acquire(ctx)
-	if err != nil {
-		return nil, false, fmt.Errorf("claim upload %d: %w", id, err)
+// holdUpload keeps an upload in hand. Errors: errTaken.
+func holdUpload(ctx context.Context, db pg.Execer, u Upload, hold time.Duration) error {
+	held, err := pg.Changed(ctx, db, "hold upload", `UPDATE courses.uploads SET held_until = now() + $3 WHERE id = $1 AND run = $2`, u.ID, u.Run, hold)
+	if err == nil && !held {
+		return errTaken
 	}
-	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtextextended('upload', $1))`, id).Scan(&mine)
-	if err != nil || !mine {
-		conn.Release()
-		if err != nil {
-			err = fmt.Errorf("claim upload %d: %w", id, err)
-		}
-		return nil, false, err
-	}
-	return func() error {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
-		defer cancel()
-		_, err := conn.Exec(ctx, `SELECT pg_advisory_unlock(hashtextextended('upload', $1))`, id)
-		if err != nil {
-			return conn.Hijack().Close(ctx) // the lock goes with its connection
-		}
-		conn.Release()
-		return nil
-	}, true, nil
+	return err
+}
+
+func releaseUpload(ctx context.Context, db pg.Execer, u Upload) error {
+	return pg.Exec(ctx, db, "release upload", `UPDATE courses.uploads SET held_until = NULL WHERE id = $1 AND run = $2`, u.ID, u.Run)
 }

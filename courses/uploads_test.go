@@ -2,19 +2,24 @@ package courses
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"mopd/courses/packages"
 	"mopd/courses/packages/packagestest"
 	"mopd/lms"
+	"mopd/lms/lmstest"
 	"mopd/lms/pg"
 )
 
@@ -49,10 +54,31 @@ func (w world) get(id UploadID) Upload {
 
 func newUploadWorld(t *testing.T) world {
 	t.Helper()
-	w := newWorld(t)
+	return newUploadWorldOn(t, lmstest.DB(t))
+}
+
+func newUploadWorldOn(t *testing.T, db *pgxpool.Pool) world {
+	t.Helper()
+	w := newWorldOn(t, db)
 	_, err := w.AddCourse(t.Context(), Actor{}, facts("SSL-100"), noon)
 	require.NoError(t, err)
 	return w
+}
+
+// chunks counts those in the store.
+func (w world) chunks() int {
+	w.t.Helper()
+	keys, err := w.Blobs.List(w.t.Context(), chunkPrefix)
+	require.NoError(w.t, err)
+	return len(keys)
+}
+
+// finished is an upload whose package has arrived.
+func (w world) finished(raw []byte) UploadID {
+	w.t.Helper()
+	id := w.begin("SSL-100", raw)
+	require.NoError(w.t, w.FinishUpload(w.t.Context(), w.person, id, noon))
+	return id
 }
 
 // incompressible is content of a size that ZIP cannot make smaller.
@@ -86,7 +112,7 @@ func TestAnUploadOfSeveralChunksBecomesADraft(t *testing.T) {
 
 	require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
 	require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon), "finishing twice does no harm")
-	require.Equal(t, 1, w.count(`SELECT count(*) FROM river.river_job WHERE kind = 'courses.process_upload'`))
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM river.river_job WHERE kind = 'courses.process_upload' AND queue = 'uploads'`))
 	require.ErrorIs(t, w.PutChunk(t.Context(), w.person, id, 0, raw[:ChunkSize], noon), ErrUploadOver)
 
 	require.NoError(t, w.ProcessUpload(t.Context(), id, noon))
@@ -94,9 +120,7 @@ func TestAnUploadOfSeveralChunksBecomesADraft(t *testing.T) {
 	require.Equal(t, Done, u.State)
 	require.Equal(t, StepReady, u.Step)
 	require.Equal(t, Draft, w.state(u.Version))
-	chunks, err := w.Blobs.List(t.Context(), chunkPrefix)
-	require.NoError(t, err)
-	require.Empty(t, chunks, "chunks go when the package is in")
+	require.Zero(t, w.chunks(), "chunks go when the package is in")
 	require.ErrorIs(t, w.CancelUpload(t.Context(), w.person, id, noon), ErrUploadTooLate)
 }
 
@@ -167,7 +191,7 @@ func TestAnUploadWhoseJobDiesAnywhereComesToOneDraft(t *testing.T) {
 		before := w.count(`SELECT count(*) FROM courses.versions`)
 		switch dies {
 		case "before the version":
-			require.NoError(t, w.step(t.Context(), id, StepStore, noon))
+			require.NoError(t, w.step(t.Context(), w.get(id), StepStore, noon))
 		case "while storing":
 			p, err := packages.Read(t.Context(), bytes.NewReader(raw), int64(len(raw)), packages.Usual)
 			require.NoError(t, err)
@@ -187,9 +211,7 @@ func TestAnUploadWhoseJobDiesAnywhereComesToOneDraft(t *testing.T) {
 		require.Equal(t, Done, w.get(id).State, dies)
 		require.Equal(t, before+1, w.count(`SELECT count(*) FROM courses.versions`), dies)
 	}
-	chunks, err := w.Blobs.List(t.Context(), chunkPrefix)
-	require.NoError(t, err)
-	require.Empty(t, chunks)
+	require.Zero(t, w.chunks())
 }
 
 func TestOfTwoRunsOfOneUploadOneWorks(t *testing.T) {
@@ -198,12 +220,11 @@ func TestOfTwoRunsOfOneUploadOneWorks(t *testing.T) {
 	id := w.begin("SSL-100", packagestest.Course("x"))
 	require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
 
-	release, mine, err := claimUpload(t.Context(), w.DB, id)
+	u, err := claimUpload(t.Context(), w.DB, id, time.Minute)
 	require.NoError(t, err)
-	require.True(t, mine)
 	require.NoError(t, w.ProcessUpload(t.Context(), id, noon), "another run has it")
 	require.Equal(t, Processing, w.get(id).State)
-	require.NoError(t, release())
+	require.NoError(t, w.release(t.Context(), u))
 
 	const runs = 8
 	results := make(chan error, runs)
@@ -215,6 +236,126 @@ func TestOfTwoRunsOfOneUploadOneWorks(t *testing.T) {
 	}
 	require.Equal(t, Done, w.get(id).State)
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM courses.versions`))
+}
+
+func TestARunThatIsNotHeardOfIsTakenOver(t *testing.T) {
+	t.Parallel()
+	w := newUploadWorld(t)
+	id := w.finished(packagestest.Course("x"))
+	silent, err := claimUpload(t.Context(), w.DB, id, -time.Second)
+	require.NoError(t, err)
+	next, err := claimUpload(t.Context(), w.DB, id, time.Minute)
+	require.NoError(t, err)
+
+	require.ErrorIs(t, w.step(t.Context(), silent, StepRead, noon), errTaken, "the silent run may not go on")
+	err = w.whileHeld(t.Context(), silent, time.Millisecond, func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	require.ErrorIs(t, err, errTaken, "and is told so")
+	require.NoError(t, w.release(t.Context(), silent))
+	require.NoError(t, w.ProcessUpload(t.Context(), id, noon), "the next run still has it")
+	require.Equal(t, Processing, w.get(id).State)
+	require.Equal(t, 1, w.chunks())
+
+	require.NoError(t, w.release(t.Context(), next))
+	require.NoError(t, w.ProcessUpload(t.Context(), id, noon))
+	require.Equal(t, Done, w.get(id).State)
+}
+
+func TestARunIsHeldForAsLongAsItWorks(t *testing.T) {
+	t.Parallel()
+	w := newUploadWorld(t)
+	id := w.finished(packagestest.Course("x"))
+	u, err := claimUpload(t.Context(), w.DB, id, -time.Second)
+	require.NoError(t, err)
+	held := func() bool {
+		return w.count(`SELECT count(*) FROM courses.uploads WHERE id = $1 AND held_until > now()`, id) == 1
+	}
+	require.NoError(t, w.whileHeld(t.Context(), u, time.Millisecond, func(context.Context) error {
+		require.Eventually(t, held, 10*time.Second, time.Millisecond)
+		return nil
+	}))
+}
+
+// Uploads must leave the pool to those who answer people and post credits.
+func TestManyUploadsAtOnceShareOneConnection(t *testing.T) {
+	t.Parallel()
+	db, err := pg.Open(t.Context(), lmstest.DatabaseURL(t)+"&pool_max_conns=1")
+	require.NoError(t, err)
+	t.Cleanup(db.Close)
+	w := newUploadWorldOn(t, db)
+	ids := make([]UploadID, 4)
+	for i := range ids {
+		ids[i] = w.finished(packagestest.Course("x"))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	results := make(chan error, len(ids))
+	for _, id := range ids {
+		go func() { results <- w.ProcessUpload(ctx, id, noon) }()
+	}
+	for range ids {
+		require.NoError(t, <-results)
+	}
+	for _, id := range ids {
+		require.Equal(t, Done, w.get(id).State)
+	}
+}
+
+// hiccup breaks the first statement that contains a text.
+type hiccup struct {
+	text string
+	once sync.Once
+}
+
+func (h *hiccup) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	if strings.Contains(q.SQL, h.text) {
+		h.once.Do(func() {
+			var cancel func()
+			ctx, cancel = context.WithCancel(ctx)
+			cancel()
+		})
+	}
+	return ctx
+}
+
+func (*hiccup) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func TestADatabaseThatIsAwayForAMomentCostsNoUpload(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"run = u.run + 1", "FOR NO KEY UPDATE OF u", "SET state", "INSERT INTO courses.versions", "held_until = NULL"} {
+		sound := newUploadWorld(t)
+		id := sound.finished(packagestest.Course("x"))
+		config := sound.DB.Config()
+		config.ConnConfig.Tracer = &hiccup{text: text}
+		db, err := pgxpool.NewWithConfig(t.Context(), config)
+		require.NoError(t, err)
+		t.Cleanup(db.Close)
+		w := sound
+		d := sound.Dependencies
+		d.DB = db
+		w.Service = New(d)
+
+		require.ErrorIs(t, w.ProcessUpload(t.Context(), id, noon), context.Canceled, text)
+		if sound.get(id).State == Processing {
+			require.Equal(t, 1, w.chunks(), text)
+		}
+		require.NoError(t, sound.release(t.Context(), sound.get(id)))
+		require.NoError(t, sound.ProcessUpload(t.Context(), id, noon), text)
+		require.Equal(t, Done, sound.get(id).State, text)
+	}
+}
+
+func TestAPackageBeingReadHasNoNameToLeaveBehind(t *testing.T) {
+	t.Parallel()
+	f, err := scratchFile()
+	require.NoError(t, err)
+	_, err = os.Stat(f.Name())
+	require.ErrorIs(t, err, os.ErrNotExist)
+	_, err = f.WriteString("it can still be written")
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
 }
 
 func TestACancelledUploadLeavesNothingBehind(t *testing.T) {
@@ -239,7 +380,7 @@ func TestACancelledUploadLeavesNothingBehind(t *testing.T) {
 	// Too late: the version comes.
 	id = w.begin("SSL-100", raw)
 	require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
-	require.NoError(t, w.step(t.Context(), id, StepStore, noon))
+	require.NoError(t, w.step(t.Context(), w.get(id), StepStore, noon))
 	require.ErrorIs(t, w.CancelUpload(t.Context(), w.person, id, noon), ErrUploadTooLate)
 }
 
@@ -254,25 +395,27 @@ func TestTheSweepGivesUpWhatIsAbandonedAndPicksUpWhatIsInterrupted(t *testing.T)
 	jobsOf := func() int {
 		return w.count(`SELECT count(*) FROM river.river_job WHERE kind = 'courses.process_upload'`)
 	}
-	chunks := func() int {
-		keys, err := w.Blobs.List(t.Context(), chunkPrefix)
-		require.NoError(t, err)
-		return len(keys)
+
+	require.NoError(t, w.SweepUploads(t.Context(), noon.Add(time.Hour)))
+	require.Equal(t, 1, jobsOf(), "it waits for its turn")
+	require.Equal(t, 2, w.chunks(), "the chunk of no upload is gone")
+	u, err := claimUpload(t.Context(), w.DB, interrupted, time.Minute)
+	require.NoError(t, err)
+	require.NoError(t, w.SweepUploads(t.Context(), noon.Add(time.Hour)))
+	require.Equal(t, 1, jobsOf(), "a run has it")
+
+	require.NoError(t, holdUpload(t.Context(), w.DB, u, -time.Second))
+	for range 2 {
+		require.NoError(t, w.SweepUploads(t.Context(), noon.Add(time.Hour)))
+		require.Equal(t, 2, jobsOf(), "its run is not heard of any more; it is picked up once")
 	}
-
-	require.NoError(t, w.SweepUploads(t.Context(), noon.Add(time.Minute)))
-	require.Equal(t, 1, jobsOf(), "it is not late yet")
-	require.Equal(t, 2, chunks(), "the chunk of no upload is gone")
-
-	require.NoError(t, w.SweepUploads(t.Context(), noon.Add(2*time.Minute)))
-	require.Equal(t, 2, jobsOf())
 	require.Equal(t, Receiving, w.get(abandoned).State)
 
 	require.NoError(t, w.ProcessUpload(t.Context(), interrupted, noon.Add(2*time.Minute)))
 	require.NoError(t, w.SweepUploads(t.Context(), noon.Add(25*time.Hour)))
 	require.Equal(t, Cancelled, w.get(abandoned).State)
 	require.Equal(t, Done, w.get(interrupted).State)
-	require.Zero(t, chunks())
+	require.Zero(t, w.chunks())
 
 	failing := w.begin("SSL-100", raw)
 	require.NoError(t, w.FinishUpload(t.Context(), w.person, failing, noon))

@@ -83,6 +83,8 @@ CREATE TABLE courses.uploads (
     refusal     text NOT NULL DEFAULT '',
     refusal_args jsonb NOT NULL DEFAULT '{}',
     version     bigint CONSTRAINT uploads_version_fkey REFERENCES courses.versions,
+    run         integer NOT NULL DEFAULT 0, -- the latest run of its job, the one that may go on
+    held_until  timestamptz,                -- until when no other run may begin; NULL: one may
     recorded_at timestamptz NOT NULL,
     touched_at  timestamptz NOT NULL
 );

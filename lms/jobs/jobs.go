@@ -43,15 +43,28 @@ func NewInserter(pool *pgxpool.Pool, log *slog.Logger) (*Client, error) {
 	return c, nil
 }
 
-// NewWorker makes a client that works every queue with the given workers and
-// starts the periodic jobs; call Start on it.
-func NewWorker(pool *pgxpool.Pool, workers *river.Workers, periodic []*river.PeriodicJob, log *slog.Logger) (*Client, error) {
+// Queue is a line for jobs that others must not wait behind.
+type Queue struct {
+	Name   string
+	AtOnce int // jobs that one process works at a time
+}
+
+// usualAtOnce is how many jobs of no queue of their own one process works at a time.
+const usualAtOnce = 20
+
+// NewWorker makes a client that works jobs with the given workers, those without a
+// queue of their own beside the queues, and starts the periodic jobs; call Start on it.
+func NewWorker(pool *pgxpool.Pool, workers *river.Workers, periodic []*river.PeriodicJob, log *slog.Logger, queues ...Queue) (*Client, error) {
+	lines := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: usualAtOnce}}
+	for _, q := range queues {
+		lines[q.Name] = river.QueueConfig{MaxWorkers: q.AtOnce}
+	}
 	c, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Schema:               Schema,
 		Logger:               log,
 		Workers:              workers,
 		PeriodicJobs:         periodic,
-		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 20}},
+		Queues:               lines,
 		JobTimeout:           Timeout,
 		RescueStuckJobsAfter: RescueAfter,
 	})

@@ -121,6 +121,45 @@ func TestAJobThatFailsWaitsToBeTriedAgain(t *testing.T) {
 	require.Greater(t, failed.Job.MaxAttempts, 1)
 }
 
+type longArgs struct{}
+
+func (longArgs) Kind() string                 { return "long" }
+func (longArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: "long"} }
+
+func TestJobsDoNotWaitBehindThoseOfAnotherQueue(t *testing.T) {
+	t.Parallel()
+	db := lmstest.DB(t)
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &counter{runs: map[int]int{}})
+	began, release := make(chan bool, 2), make(chan bool)
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[longArgs]) error {
+		began <- true
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
+		return ctx.Err()
+	}))
+	client, err := jobs.NewWorker(db, workers, nil, slog.New(slog.DiscardHandler), jobs.Queue{Name: "long", AtOnce: 1})
+	require.NoError(t, err)
+	events, cancel := client.Subscribe(river.EventKindJobCompleted)
+	t.Cleanup(cancel)
+	for range 2 {
+		_, err := client.Insert(t.Context(), longArgs{}, nil)
+		require.NoError(t, err)
+	}
+	require.NoError(t, client.Start(t.Context()))
+	<-began
+	insert(t, db, 1)
+	require.Equal(t, "count", next(t, events, nil).Job.Kind)
+	require.Empty(t, began, "the other long job waits for the first")
+	close(release)
+	require.Equal(t, "long", next(t, events, nil).Job.Kind)
+	ctx, done := context.WithTimeout(context.Background(), 5*time.Second)
+	defer done()
+	require.NoError(t, client.StopAndCancel(ctx))
+}
+
 // A job that is rescued while it still runs would run twice at once.
 func TestAJobIsRescuedOnlyAfterItsTimeIsOver(t *testing.T) {
 	t.Parallel()

@@ -153,7 +153,7 @@ func (a *App) Work(ctx context.Context) error {
 	workers := river.NewWorkers()
 	a.Registry.Workers(workers, a.now)
 	a.Courses.Workers(workers, a.now)
-	client, err := jobs.NewWorker(a.DB, workers, slices.Concat(a.Registry.Periodic(), a.Courses.Periodic()), a.log)
+	client, err := jobs.NewWorker(a.DB, workers, slices.Concat(a.Registry.Periodic(), a.Courses.Periodic()), a.log, a.Courses.Queues()...)
 	if err != nil {
 		return err
 	}
