@@ -9,7 +9,8 @@ import (
 	"mopd/lms/jobs"
 )
 
-// uploads are worked beside everything else: each may take minutes and gigabytes.
+// uploads are worked beside everything else, as is what looks after their content:
+// each may take minutes and gigabytes.
 var uploads = jobs.Queue{Name: "uploads", AtOnce: 2}
 
 type processUploadArgs struct {
@@ -49,4 +50,25 @@ type sweepUploads struct {
 
 func (w *sweepUploads) Work(ctx context.Context, _ *river.Job[sweepUploadsArgs]) error {
 	return w.service.SweepUploads(ctx, w.now())
+}
+
+type sweepBlobsArgs struct{}
+
+// Kind names the job.
+func (sweepBlobsArgs) Kind() string { return "courses.sweep_blobs" }
+
+// InsertOpts put the job in its queue.
+func (sweepBlobsArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: uploads.Name} }
+
+type sweepBlobs struct {
+	river.WorkerDefaults[sweepBlobsArgs]
+	service *Service
+	now     jobs.Clock
+}
+
+// Timeout is long because a large package has thousands of files.
+func (*sweepBlobs) Timeout(*river.Job[sweepBlobsArgs]) time.Duration { return 10 * time.Minute }
+
+func (w *sweepBlobs) Work(ctx context.Context, _ *river.Job[sweepBlobsArgs]) error {
+	return w.service.SweepBlobs(ctx, w.now())
 }

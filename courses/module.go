@@ -79,17 +79,22 @@ func (s *Service) Routes(w *web.Server) {
 func (s *Service) Workers(ws *river.Workers, now jobs.Clock) {
 	river.AddWorker(ws, &processUpload{service: s, now: now})
 	river.AddWorker(ws, &sweepUploads{service: s, now: now})
+	river.AddWorker(ws, &sweepBlobs{service: s, now: now})
 }
 
 // Queues are where the feature's long jobs wait.
 func (s *Service) Queues() []jobs.Queue { return []jobs.Queue{uploads} }
 
-const sweepEvery = time.Minute
+const (
+	sweepUploadsEvery = time.Minute
+	sweepBlobsEvery   = time.Hour
+)
 
 // Periodic are the feature's jobs that run by themselves.
 func (s *Service) Periodic() []*river.PeriodicJob {
-	sweep := func() (river.JobArgs, *river.InsertOpts) { return sweepUploadsArgs{}, nil }
-	return []*river.PeriodicJob{
-		river.NewPeriodicJob(river.PeriodicInterval(sweepEvery), sweep, &river.PeriodicJobOpts{RunOnStart: true}),
+	every := func(interval time.Duration, args river.JobArgs) *river.PeriodicJob {
+		return river.NewPeriodicJob(river.PeriodicInterval(interval), func() (river.JobArgs, *river.InsertOpts) { return args, nil },
+			&river.PeriodicJobOpts{RunOnStart: true})
 	}
+	return []*river.PeriodicJob{every(sweepUploadsEvery, sweepUploadsArgs{}), every(sweepBlobsEvery, sweepBlobsArgs{})}
 }

@@ -2,19 +2,14 @@ package courses
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/sync/errgroup"
 
 	"mopd/courses/packages"
 	"mopd/lms"
-	"mopd/lms/blob"
 	"mopd/lms/pg"
 )
 
@@ -50,7 +45,7 @@ func (s *Service) Publish(ctx context.Context, actor Actor, r PublishRequest, no
 	if err := facts.check(); err != nil {
 		return 0, err
 	}
-	sum, err := s.keep(ctx, p, r.Package, r.Size)
+	sum, err := s.keep(ctx, p, r.Package, r.Size, now)
 	if err != nil {
 		return 0, err
 	}
@@ -217,68 +212,4 @@ func (s *Service) Content(ctx context.Context, tx pgx.Tx, v lms.VersionID) (lms.
 // Errors: lms.ErrNotFound.
 func (s *Service) File(ctx context.Context, v lms.VersionID, path string) (lms.File, error) {
 	return selectFile(ctx, s.DB, v, path)
-}
-
-const storeAtOnce = 8
-
-// keep stores a package's files and the package itself under their hashes, and
-// tells the package's. What is stored already is not sent again.
-func (s *Service) keep(ctx context.Context, p *packages.Package, raw io.ReaderAt, size int64) (sum [32]byte, err error) {
-	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(raw, 0, size)); err != nil {
-		return sum, fmt.Errorf("read package: %w", err)
-	}
-	h.Sum(sum[:0])
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(storeAtOnce)
-	stored := map[[32]byte]bool{}
-	for _, f := range p.Files {
-		if stored[f.SHA256] {
-			continue
-		}
-		stored[f.SHA256] = true
-		group.Go(func() (err error) {
-			return s.keepOne(ctx, f.SHA256, f.Size, func() (io.ReadCloser, error) { return p.Open(f.Path) })
-		})
-	}
-	group.Go(func() error {
-		return s.keepOne(ctx, sum, size, func() (io.ReadCloser, error) {
-			return io.NopCloser(io.NewSectionReader(raw, 0, size)), nil
-		})
-	})
-	return sum, group.Wait()
-}
-
-func (s *Service) keepOne(ctx context.Context, sum [32]byte, size int64, open func() (io.ReadCloser, error)) (err error) {
-	key := blob.Key(sum)
-	if found, err := s.Blobs.Has(ctx, key); found || err != nil {
-		return err
-	}
-	r, err := open()
-	if err != nil {
-		return fmt.Errorf("read package again: %w", err)
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	return s.Blobs.Put(ctx, key, &verified{r: r, hash: sha256.New(), left: size, want: sum}, size)
-}
-
-// verified holds back the last bytes of content that is not what was checked, so
-// that a wrong object is never whole.
-type verified struct {
-	r    io.Reader
-	hash hash.Hash
-	left int64
-	want [32]byte
-}
-
-var errChanged = errors.New("the package changed while it was read")
-
-func (v *verified) Read(p []byte) (int, error) {
-	n, err := v.r.Read(p)
-	v.hash.Write(p[:n])
-	v.left -= int64(n)
-	if v.left <= 0 && [32]byte(v.hash.Sum(nil)) != v.want {
-		return 0, errChanged
-	}
-	return n, err
 }

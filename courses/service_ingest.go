@@ -119,7 +119,7 @@ func (s *Service) ingest(ctx context.Context, u Upload, now time.Time) (err erro
 	if err := s.step(ctx, u, StepStore, now); err != nil {
 		return err
 	}
-	sum, err := s.keep(ctx, p, file, u.Size)
+	sum, err := s.keep(ctx, p, file, u.Size, now)
 	if err != nil {
 		return err
 	}

@@ -108,6 +108,26 @@ func selectFile(ctx context.Context, db pg.Querier, v lms.VersionID, path string
 	return lms.File{Path: f.Path, SHA256: f.SHA256, Size: f.Size, ContentType: f.ContentType}, err
 }
 
+// wantBlobs names content that is about to be stored, before it is. It waits for a
+// sweep that is removing some of it.
+func wantBlobs(ctx context.Context, db pg.Execer, sums [][]byte, now time.Time) error {
+	return pg.Exec(ctx, db, "want blobs", `
+		INSERT INTO courses.blobs (sha256, wanted_at) SELECT DISTINCT s, $2::timestamptz FROM unnest($1::bytea[]) AS s ORDER BY s
+		ON CONFLICT (sha256) DO UPDATE SET wanted_at = EXCLUDED.wanted_at`, sums, now)
+}
+
+// forgetBlobs takes out some of what nobody has wanted since an instant and no version
+// has; the foreign keys of those that have one guard it.
+func forgetBlobs(ctx context.Context, tx pgx.Tx, since time.Time, most int) ([]digest, error) {
+	return pg.Values[digest](ctx, tx, "forget blobs", `
+		DELETE FROM courses.blobs WHERE sha256 IN (
+		    SELECT sha256 FROM courses.blobs b
+		    WHERE wanted_at < $1 AND NOT EXISTS (SELECT FROM courses.files WHERE sha256 = b.sha256)
+		      AND NOT EXISTS (SELECT FROM courses.versions WHERE package_sha256 = b.sha256)
+		    LIMIT $2 FOR UPDATE SKIP LOCKED)
+		RETURNING sha256`, since, most)
+}
+
 // digest is a SHA-256 in a bytea column.
 type digest [32]byte
 

@@ -33,6 +33,13 @@ CREATE VIEW courses.current_approvals AS
     SELECT DISTINCT ON (course, number) id, course, number, quarters, valid_from, valid_until, approver
     FROM courses.approvals ORDER BY course, number, recorded_at DESC, id DESC;
 
+-- Content in the object store, under its hash. The row stands before the bytes, and
+-- goes after them: whatever lies there can be found from here.
+CREATE TABLE courses.blobs (
+    sha256    bytea CONSTRAINT blobs_pkey PRIMARY KEY CONSTRAINT blobs_sha256_length CHECK (length(sha256) = 32),
+    wanted_at timestamptz NOT NULL -- when a package with it was last published or uploaded
+);
+
 CREATE TABLE courses.versions (
     id             bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT versions_pkey PRIMARY KEY,
     course         bigint NOT NULL CONSTRAINT versions_course_fkey REFERENCES courses.courses,
@@ -46,7 +53,7 @@ CREATE TABLE courses.versions (
     mastery_score  text NOT NULL DEFAULT '',
     max_time       text NOT NULL DEFAULT '',
     time_limit     text NOT NULL DEFAULT '',
-    package_sha256 bytea NOT NULL CONSTRAINT versions_sha256_length CHECK (length(package_sha256) = 32),
+    package_sha256 bytea NOT NULL CONSTRAINT versions_package_fkey REFERENCES courses.blobs,
     package_name   text NOT NULL,
     package_size   bigint NOT NULL,
     content_size   bigint NOT NULL,
@@ -57,16 +64,18 @@ CREATE TABLE courses.versions (
     recorded_at    timestamptz NOT NULL,
     CONSTRAINT versions_course_n_key UNIQUE (course, n)
 );
+CREATE INDEX versions_package ON courses.versions (package_sha256);
 CREATE UNIQUE INDEX versions_one_published ON courses.versions (course) WHERE state = 'published';
 
 CREATE TABLE courses.files (
     version      bigint NOT NULL CONSTRAINT files_version_fkey REFERENCES courses.versions ON DELETE CASCADE,
     path         text NOT NULL,
-    sha256       bytea NOT NULL CONSTRAINT files_sha256_length CHECK (length(sha256) = 32),
+    sha256       bytea NOT NULL CONSTRAINT files_sha256_fkey REFERENCES courses.blobs,
     size         bigint NOT NULL,
     content_type text NOT NULL,
     CONSTRAINT files_pkey PRIMARY KEY (version, path)
 );
+CREATE INDEX files_sha256 ON courses.files (sha256);
 CREATE INDEX files_any_case ON courses.files (version, lower(path));
 
 -- A package on its way in; step and outcome are what the author's page shows.

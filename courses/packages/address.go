@@ -15,26 +15,36 @@ type address struct {
 	fragment string // without "#"
 }
 
-// locate resolves an href against the xml:base of its ancestors, outermost first
-// (IMS Content Packaging 1.1.2). A package may point nowhere outside of itself.
+// enter is the folder that xml:base attributes lead to from another, outermost first
+// (IMS Content Packaging 1.1.2).
 //
 // Errors: ErrLaunchOutside.
-func locate(href string, bases ...string) (address, error) {
-	outside := ErrLaunchOutside.With("File", shown(href))
-	folder := ""
+func enter(folder string, bases ...string) (string, error) {
 	for _, base := range bases {
-		part, err := within(base)
+		at, err := within(base)
 		if err != nil {
-			return address{}, outside.Because(err)
+			return "", ErrLaunchOutside.With("File", shown(base)).Because(err)
 		}
-		if part.file == "" {
+		if at.file == "" {
 			continue
 		}
-		if !strings.HasSuffix(part.file, "/") { // a base names a folder or a file in it
-			part.file = path.Dir(part.file)
+		if !strings.HasSuffix(at.file, "/") { // a base names a folder or a file in it
+			at.file = path.Dir(at.file)
 		}
-		folder = path.Join(folder, part.file)
+		folder = path.Join(folder, at.file)
+		if len(folder) > maxPath { // no file of a package lies so deep
+			return "", ErrLaunchOutside.With("File", shown(base))
+		}
 	}
+	return folder, nil
+}
+
+// locate resolves an href from a folder. A package may point nowhere outside of
+// itself.
+//
+// Errors: ErrLaunchOutside.
+func locate(folder, href string) (address, error) {
+	outside := ErrLaunchOutside.With("File", shown(href))
 	at, err := within(href)
 	if err != nil {
 		return address{}, outside.Because(err)

@@ -44,7 +44,7 @@ func Read(ctx context.Context, r io.ReaderAt, size int64, limits Limits) (*Packa
 	if err := p.findTop(); err != nil {
 		return nil, err
 	}
-	if err := p.readManifest(limits); err != nil {
+	if err := p.readManifest(ctx, limits); err != nil {
 		return nil, err
 	}
 	if err := p.hash(ctx, limits); err != nil {
@@ -270,17 +270,20 @@ func (m *meter) hash(ctx context.Context, name string, f *zip.File) (lms.File, e
 }
 
 // shown is a name of somebody else's as a sentence may quote it.
-func shown(name string) string {
+func shown(name string) string { return cut(name, 80) }
+
+// cut is a text without control characters, of at most so many characters.
+func cut(text string, most int) string {
 	clean := strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == utf8.RuneError {
 			return '\uFFFD'
 		}
 		return r
-	}, name)
-	if runes := []rune(clean); len(runes) > 80 {
-		return string(runes[:79]) + "…"
+	}, text)
+	if utf8.RuneCountInString(clean) <= most {
+		return clean
 	}
-	return clean
+	return string([]rune(clean)[:most-1]) + "…"
 }
 
 func megabytes(n int64) string {

@@ -25,5 +25,6 @@ var (
 	ErrLaunchOutside = lms.NewError(lms.Invalid, "package_launch_outside") // Args: File
 	ErrLaunchMissing = lms.NewError(lms.Invalid, "package_launch_missing") // Args: File
 	ErrReference     = lms.NewError(lms.Invalid, "package_reference")      // Args: Item
-	ErrText          = lms.NewError(lms.Invalid, "package_text")           // a text of the manifest is too long
+	ErrText          = lms.NewError(lms.Invalid, "package_text")           // Args: Name, Limit (bytes)
+	ErrElements      = lms.NewError(lms.Invalid, "package_elements")       // Args: Limit
 )

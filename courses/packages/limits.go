@@ -11,6 +11,7 @@ type Limits struct {
 	Ratio     int64 // unpacked to packed, once RatioFrom bytes are unpacked
 	RatioFrom int64
 	Manifest  int64 // imsmanifest.xml
+	Elements  int   // of imsmanifest.xml
 }
 
 // Usual are the limits of the product.
@@ -23,9 +24,15 @@ var Usual = Limits{
 	Ratio:     100,
 	RatioFrom: 64 << 20,
 	Manifest:  5 << 20,
+	Elements:  50_000,
 }
 
 const (
-	maxPath = 500      // bytes of a file's path
-	maxText = 64 << 10 // bytes of what the manifest hands to the lesson; SCORM 1.2 asks for 4,096 characters
+	maxPath         = 500     // bytes of a file's path
+	maxPart         = 1 << 20 // bytes of one tag, text or comment of the manifest, nearly
+	maxAddress      = 2000    // bytes of an xml:base, an href, an item's parameters
+	maxIdentifier   = 255     // bytes; it is part of a key of the database
+	maxTitle        = 200     // characters, as of a course
+	maxLaunchData   = 64_000  // bytes
+	usualLaunchData = 4096    // characters: what SCORM 1.2 asks a system to take (RTE 1.2, cmi.launch_data)
 )

@@ -1,17 +1,10 @@
 package packages
 
 import (
-	"bytes"
-	"encoding/xml"
+	"context"
 	"errors"
-	"fmt"
-	"io"
-	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
-
-	"golang.org/x/net/html/charset"
 
 	"mopd/lms"
 )
@@ -34,139 +27,20 @@ type Manifest struct {
 	files []string // that the resources list
 }
 
-// The elements of a manifest, of whatever namespace: many packages declare the
-// wrong one.
-type (
-	manifestXML struct {
-		XMLName       xml.Name
-		Attrs         []xml.Attr `xml:",any,attr"`
-		Base          string     `xml:"base,attr"`
-		Schema        string     `xml:"metadata>schema"`
-		SchemaVersion string     `xml:"metadata>schemaversion"`
-		Titles        []string   `xml:"metadata>lom>general>title>langstring"`
-		Organizations struct {
-			Default string            `xml:"default,attr"`
-			List    []organizationXML `xml:"organization"`
-		} `xml:"organizations"`
-		Resources struct {
-			Base string        `xml:"base,attr"`
-			List []resourceXML `xml:"resource"`
-		} `xml:"resources"`
-	}
-	organizationXML struct {
-		Identifier string    `xml:"identifier,attr"`
-		Title      string    `xml:"title"`
-		Items      []itemXML `xml:"item"`
-	}
-	itemXML struct {
-		Identifier    string    `xml:"identifier,attr"`
-		Reference     string    `xml:"identifierref,attr"`
-		Parameters    string    `xml:"parameters,attr"`
-		Title         string    `xml:"title"`
-		Prerequisites string    `xml:"prerequisites"`
-		MaxTime       string    `xml:"maxtimeallowed"`
-		TimeLimit     string    `xml:"timelimitaction"`
-		LaunchData    string    `xml:"datafromlms"`
-		MasteryScore  string    `xml:"masteryscore"`
-		Items         []itemXML `xml:"item"`
-	}
-	resourceXML struct {
-		Identifier string `xml:"identifier,attr"`
-		Base       string `xml:"base,attr"`
-		Type12     string `xml:"scormtype,attr"`
-		Type2004   string `xml:"scormType,attr"`
-		Href       string `xml:"href,attr"`
-		Files      []struct {
-			Href string `xml:"href,attr"`
-		} `xml:"file"`
-	}
-)
-
-func (r resourceXML) sco() bool {
-	return strings.EqualFold(r.Type12, "sco") || strings.EqualFold(r.Type2004, "sco")
-}
-
 // readManifest reads the package's imsmanifest.xml and finds its lesson.
-func (p *Package) readManifest(limits Limits) error {
+func (p *Package) readManifest(ctx context.Context, limits Limits) error {
 	raw, err := p.manifestBytes(limits.Manifest)
 	if err != nil {
 		return err
 	}
-	m, err := decode(raw)
+	m, err := decode(ctx, raw, limits.Elements)
 	if err != nil {
 		return err
 	}
 	if err := p.refuseStandard(m); err != nil {
 		return err
 	}
-	return p.findLesson(m)
-}
-
-func (p *Package) manifestBytes(limit int64) ([]byte, error) {
-	f, err := p.Open(manifestName)
-	if err != nil {
-		return nil, ErrDamaged.With("File", manifestName).Because(err)
-	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, ErrDamaged.With("File", manifestName).Because(err)
-	}
-	if int64(len(raw)) > limit {
-		return nil, ErrManifestSize.With("Limit", megabytes(limit))
-	}
-	return raw, nil
-}
-
-// decode reads the XML. Entities that a document declares are not expanded: XML's
-// own five are all that there are.
-func decode(raw []byte) (manifestXML, error) {
-	var m manifestXML
-	d := xml.NewDecoder(bytes.NewReader(toUTF8(raw)))
-	d.CharsetReader = func(label string, input io.Reader) (io.Reader, error) {
-		if strings.HasPrefix(strings.ToLower(label), "utf-16") {
-			return input, nil // toUTF8 has seen to it
-		}
-		return charset.NewReaderLabel(label, input)
-	}
-	if err := d.Decode(&m); err != nil {
-		return m, ErrManifest.Because(err)
-	}
-	if m.XMLName.Local != "manifest" {
-		return m, ErrManifest.Because(fmt.Errorf("the root element is %q", m.XMLName.Local))
-	}
-	return m, nil
-}
-
-// toUTF8 takes UTF-16 to UTF-8 and a byte order mark away. Without a mark, UTF-16
-// shows by the form of its first "<" (XML 1.0, appendix F).
-func toUTF8(raw []byte) []byte {
-	big := false
-	switch {
-	case bytes.HasPrefix(raw, []byte{0xEF, 0xBB, 0xBF}):
-		return raw[3:]
-	case bytes.HasPrefix(raw, []byte{0xFE, 0xFF}):
-		big, raw = true, raw[2:]
-	case bytes.HasPrefix(raw, []byte{0xFF, 0xFE}):
-		raw = raw[2:]
-	case bytes.HasPrefix(raw, []byte{0, '<'}):
-		big = true
-	case !bytes.HasPrefix(raw, []byte{'<', 0}):
-		return raw
-	}
-	units := make([]uint16, len(raw)/2)
-	for i := range units {
-		first, second := uint16(raw[2*i]), uint16(raw[2*i+1])
-		if big {
-			first, second = second, first
-		}
-		units[i] = first | second<<8
-	}
-	out := make([]byte, 0, len(raw))
-	for _, r := range utf16.Decode(units) {
-		out = utf8.AppendRune(out, r)
-	}
-	return out
+	return p.findLesson(ctx, m)
 }
 
 // refuseStandard names every standard but SCORM 1.2.
@@ -208,7 +82,7 @@ type lesson struct {
 }
 
 // findLesson finds the one lesson of the package.
-func (p *Package) findLesson(m manifestXML) error {
+func (p *Package) findLesson(ctx context.Context, m manifestXML) error {
 	resources := make(map[string]resourceXML, len(m.Resources.List))
 	for _, r := range m.Resources.List {
 		resources[r.Identifier] = r
@@ -232,7 +106,7 @@ func (p *Package) findLesson(m manifestXML) error {
 		return ErrNoLesson
 	case 1:
 		p.warn(WarnOtherItems, others, title)
-		return p.take(m, title, lessons[0])
+		return p.take(ctx, m, title, lessons[0])
 	default:
 		return ErrLessons.With("Count", len(lessons))
 	}
@@ -277,53 +151,71 @@ func contents(m manifestXML, resources map[string]resourceXML) (title string, le
 }
 
 // take makes the lesson the package's.
-func (p *Package) take(m manifestXML, title string, l lesson) error {
-	out := Manifest{
-		Standard:     lms.SCORM12,
-		Activity:     l.item.Identifier,
-		LaunchData:   l.item.LaunchData,
-		MasteryScore: strings.TrimSpace(l.item.MasteryScore),
-		MaxTime:      strings.TrimSpace(l.item.MaxTime),
-		TimeLimit:    strings.TrimSpace(l.item.TimeLimit),
+func (p *Package) take(ctx context.Context, m manifestXML, title string, l lesson) error {
+	if err := refuseLong(m, l); err != nil {
+		return err
 	}
-	candidates := append([]string{title, l.item.Title}, m.Titles...)
-	for _, candidate := range append(candidates, l.resource.Identifier) {
-		if out.Title == "" {
-			out.Title = shown(strings.Join(strings.Fields(candidate), " "))
-		}
-	}
-	if out.MasteryScore != "" && !score(out.MasteryScore) {
-		p.warn(WarnMasteryScore, 1, out.MasteryScore)
-		out.MasteryScore = ""
-	}
-	if strings.TrimSpace(l.item.Prerequisites) != "" {
-		p.warn(WarnPrerequisites, 1, strings.TrimSpace(l.item.Prerequisites))
-	}
-	if len(out.Activity)+len(out.LaunchData)+len(out.MaxTime)+len(out.TimeLimit) > maxText {
-		return ErrText
-	}
-	for _, r := range m.Resources.List {
-		for _, f := range r.Files {
-			if at, err := locate(f.Href, m.Base, m.Resources.Base, r.Base); err == nil && at.file != "" {
-				out.files = append(out.files, at.file)
-			}
-		}
-	}
-	launch, err := locate(l.resource.Href, m.Base, m.Resources.Base, l.resource.Base)
+	top, err := enter("", m.Base, m.Resources.Base)
 	if err != nil {
 		return err
 	}
+	folder, err := enter(top, l.resource.Base)
+	if err != nil {
+		return err
+	}
+	launch, err := locate(folder, l.resource.Href)
+	if err != nil {
+		return err
+	}
+	out := Manifest{
+		Standard:     lms.SCORM12,
+		Activity:     l.item.Identifier,
+		Title:        p.title(append(append([]string{title, l.item.Title}, m.Titles...), l.resource.Identifier)),
+		LaunchData:   l.item.LaunchData,
+		MasteryScore: p.known(WarnMasteryScore, l.item.MasteryScore, score),
+		MaxTime:      p.known(WarnMaxTime, l.item.MaxTime, timespan),
+		TimeLimit:    p.known(WarnTimeLimit, l.item.TimeLimit, timeLimitAction),
+	}
+	if utf8.RuneCountInString(out.LaunchData) > usualLaunchData {
+		p.warn(WarnLaunchData, 1, out.LaunchData)
+	}
+	if prerequisites := strings.TrimSpace(l.item.Prerequisites); prerequisites != "" {
+		p.warn(WarnPrerequisites, 1, prerequisites)
+	}
 	if out.LaunchFile, err = p.actual(launch.file); err != nil {
+		return err
+	}
+	if out.files, err = listed(ctx, m, top); err != nil {
 		return err
 	}
 	out.files = append(out.files, launch.file)
 	launch.file = out.LaunchFile
 	out.Launch = launch.with(l.item.Parameters)
-	if len(out.Launch) > maxText {
-		return ErrText
-	}
 	p.Manifest = out
 	return nil
+}
+
+// listed are the files that the resources list; those of other places are not of
+// the package.
+func listed(ctx context.Context, m manifestXML, top string) (files []string, err error) {
+	for _, r := range m.Resources.List {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		folder, err := enter(top, r.Base)
+		if err != nil {
+			continue
+		}
+		for _, f := range r.Files {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			if at, err := locate(folder, f.Href); err == nil && at.file != "" {
+				files = append(files, at.file)
+			}
+		}
+	}
+	return files, nil
 }
 
 // actual is a file of the package by the name that the manifest gives it, in
@@ -348,11 +240,4 @@ func (p *Package) actual(name string) (string, error) {
 		return "", ErrLaunchMissing.With("File", shown(name))
 	}
 	return found, nil
-}
-
-// score tells whether a text is a number from 0 to 100, as a score is (SCORM
-// Run-Time Environment 1.2, cmi.student_data.mastery_score).
-func score(s string) bool {
-	f, err := strconv.ParseFloat(s, 64)
-	return err == nil && f >= 0 && f <= 100
 }

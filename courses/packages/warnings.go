@@ -24,6 +24,10 @@ const (
 	WarnLetterCase      = "letter_case"      // the manifest writes a name in other letter case
 	WarnPrerequisites   = "prerequisites"    // the lesson has prerequisites, which one lesson cannot need
 	WarnMasteryScore    = "mastery_score"    // the mastery score is no number from 0 to 100 and is left out
+	WarnMaxTime         = "max_time"         // the time allowed is no CMITimespan and is left out
+	WarnTimeLimit       = "time_limit"       // the time limit action is not of the vocabulary and is left out
+	WarnLaunchData      = "launch_data"      // the launch data are longer than SCORM 1.2 asks a system to take
+	WarnTitle           = "title"            // the title was cut
 )
 
 func (p *Package) warn(code string, count int, example string) {

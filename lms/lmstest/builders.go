@@ -59,10 +59,12 @@ func Course(t testing.TB, db *pgxpool.Pool, change ...func(*lms.Course)) lms.Cou
 		insert(t, tx, &c.ID, `INSERT INTO courses.courses (code, title, summary, sponsor, topics, series, fee_cents, safe_sleep, recorded_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`,
 			c.Code, c.Title, c.Summary, c.Sponsor, c.Topics, c.Series, c.Fee, c.SafeSleep, Now)
+		pkg := make([]byte, 32)
+		write(t, tx, `INSERT INTO courses.blobs (sha256, wanted_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, pkg, Now)
 		insert(t, tx, &c.Version, `INSERT INTO courses.versions (course, n, state, standard, title, launch, activity, package_sha256, package_name,
 				package_size, content_size, file_count, published_at, recorded_at)
 			VALUES ($1, 1, 'published', $2, $3, 'index.html', 'item-1', $4, 'course.zip', 1, 1, 1, $5, $5) RETURNING id`,
-			c.ID, lms.SCORM12, c.Title, make([]byte, 32), Now)
+			c.ID, lms.SCORM12, c.Title, pkg, Now)
 		if c.Hours > 0 {
 			insert(t, tx, &c.Approval, `INSERT INTO courses.approvals (course, number, quarters, valid_from, approver, recorded_at)
 				VALUES ($1, $2, $3, '2020-01-01', 'DESE', $4) RETURNING id`, c.ID, "A-"+c.Code, c.Hours, Now)
