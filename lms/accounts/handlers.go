@@ -28,7 +28,9 @@ func (h handlers) signInForm(c *fiber.Ctx) error {
 
 func (h handlers) signIn(c *fiber.Ctx) error {
 	email, next := c.FormValue("email"), web.LocalPath(c.FormValue("next"), "/")
-	token, err := h.SignIn(c.UserContext(), email, c.FormValue("password"), web.From(c), h.web.Now())
+	token, err := h.SignIn(c.UserContext(), Credentials{
+		Email: email, Password: c.FormValue("password"), Former: web.SessionToken(c), From: web.From(c),
+	}, h.web.Now())
 	if errors.Is(err, ErrWrongPassword) {
 		c.Status(fiber.StatusUnprocessableEntity)
 		return h.web.Render(c, "accounts/sign_in", signInPage{Page: h.web.Page(c), Email: email, Next: next, Wrong: h.web.Sentence(c, err)})

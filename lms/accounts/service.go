@@ -111,12 +111,20 @@ func giveMOPDID(ctx context.Context, tx pgx.Tx, id lms.PersonID, now time.Time) 
 	return errors.New("no free MOPD ID found in 50 draws")
 }
 
-// SignIn opens a session and answers its token. Whether the account is unknown or
-// the password wrong costs the same work and reads the same.
+// Credentials are what somebody signs in with.
+type Credentials struct {
+	Email, Password string
+	Former          string // token of the session that the browser had; "" if none
+	From            string // network address
+}
+
+// SignIn opens a session and answers its token; the browser's former session ends.
+// Whether the account is unknown or the password wrong costs the same work and reads
+// the same.
 //
 // Errors: ErrWrongPassword.
-func (s *Service) SignIn(ctx context.Context, email, password, from string, now time.Time) (token string, err error) {
-	id, hash, err := selectLogin(ctx, s.DB, strings.TrimSpace(email))
+func (s *Service) SignIn(ctx context.Context, c Credentials, now time.Time) (token string, err error) {
+	id, hash, err := selectLogin(ctx, s.DB, strings.TrimSpace(c.Email))
 	unknown := errors.Is(err, lms.ErrNotFound)
 	if err != nil && !unknown {
 		return "", err
@@ -124,20 +132,47 @@ func (s *Service) SignIn(ctx context.Context, email, password, from string, now 
 	if unknown {
 		hash = decoy
 	}
-	right, err := verifyPassword(hash, password)
+	right, err := verifyPassword(hash, c.Password)
 	if err != nil {
 		return "", err
 	}
 	if unknown || !right {
-		return "", ErrWrongPassword
+		return "", s.refuse(ctx, id, c.From, now)
+	}
+	if err := s.endFormer(ctx, c, now); err != nil {
+		return "", err
 	}
 	token = newToken()
 	return token, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if err := deleteOverSessions(ctx, tx, id, now.Add(-Idle), now.Add(-Longest)); err != nil {
+			return err
+		}
 		if err := insertSession(ctx, tx, web.HashToken(token), id, now); err != nil {
 			return err
 		}
-		return insertAudit(ctx, tx, lms.AuditEntry{Actor: id, Action: "signed in", Subject: id, At: now, From: from})
+		return insertAudit(ctx, tx, lms.AuditEntry{Actor: id, Action: "signed in", Subject: id, At: now, From: c.From})
 	})
+}
+
+// refuse writes the failed try down; id is 0 for an unknown account.
+func (s *Service) refuse(ctx context.Context, id lms.PersonID, from string, now time.Time) error {
+	return errors.Join(ErrWrongPassword, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		return insertAudit(ctx, tx, lms.AuditEntry{Action: "sign-in refused", Subject: id, At: now, From: from})
+	}))
+}
+
+func (s *Service) endFormer(ctx context.Context, c Credentials, now time.Time) error {
+	if c.Former == "" {
+		return nil
+	}
+	former, err := s.Viewer(ctx, c.Former, now)
+	if errors.Is(err, lms.ErrUnauthenticated) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.SignOut(ctx, former.ID, c.Former, c.From, now)
 }
 
 // Viewer is the person signed in under a token, whose session it keeps alive.

@@ -56,7 +56,7 @@ func (w *world) add(n NewPerson) lms.Person {
 
 func (w *world) signIn(email string, now time.Time) string {
 	w.t.Helper()
-	token, err := w.SignIn(w.t.Context(), email, password, "192.0.2.1", now)
+	token, err := w.SignIn(w.t.Context(), Credentials{Email: email, Password: password, From: "192.0.2.1"}, now)
 	require.NoError(w.t, err)
 	return token
 }
@@ -204,7 +204,7 @@ func TestAWrongPasswordAndAnUnknownEmailAreAnsweredAlike(t *testing.T) {
 	for _, c := range []struct{ email, password string }{
 		{"maya@example.org", "wrong horse"}, {"maya@example.org", ""}, {"nobody@example.org", password}, {"", ""},
 	} {
-		token, err := w.SignIn(t.Context(), c.email, c.password, "", lmstest.Now)
+		token, err := w.SignIn(t.Context(), Credentials{Email: c.email, Password: c.password}, lmstest.Now)
 		require.Equal(t, error(ErrWrongPassword), err, "%q %q", c.email, c.password)
 		require.Empty(t, token)
 	}
@@ -323,4 +323,29 @@ func TestTheLatestNameIsShown(t *testing.T) {
 	viewer, err := w.Viewer(t.Context(), w.signIn("maya@example.org", lmstest.Now), lmstest.Now)
 	require.NoError(t, err)
 	require.Equal(t, "Maya Ortiz", viewer.Name())
+}
+
+func TestSigningInAgainEndsTheBrowsersFormerSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.add(maya())
+	former := w.signIn(maya().Email, lmstest.Now)
+	again, err := w.SignIn(t.Context(), Credentials{Email: maya().Email, Password: maya().Password, Former: former}, lmstest.Now)
+	require.NoError(t, err)
+	_, err = w.Viewer(t.Context(), former, lmstest.Now)
+	require.ErrorIs(t, err, lms.ErrUnauthenticated)
+	_, err = w.Viewer(t.Context(), again, lmstest.Now)
+	require.NoError(t, err)
+}
+
+func TestARefusedSignInIsInTheAuditTrail(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.add(maya())
+	for _, email := range []string{maya().Email, "nobody@example.org"} {
+		_, err := w.SignIn(t.Context(), Credentials{Email: email, Password: "wrong password", From: "192.0.2.1"}, lmstest.Now)
+		require.ErrorIs(t, err, ErrWrongPassword)
+	}
+	require.Equal(t, 2, w.count(`SELECT count(*) FROM accounts.audit WHERE action = 'sign-in refused' AND origin = '192.0.2.1'`))
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.audit WHERE action = 'sign-in refused' AND subject = $1`, p.ID))
 }

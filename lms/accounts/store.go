@@ -125,6 +125,14 @@ func touchSession(ctx context.Context, db querier, tokenHash []byte, now, seenAf
 	return lives, nil
 }
 
+// deleteOverSessions removes the person's sessions that are over.
+func deleteOverSessions(ctx context.Context, tx pgx.Tx, p lms.PersonID, seenBy, openedBy time.Time) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM accounts.sessions WHERE person = $1 AND (seen_at <= $2 OR opened_at <= $3)`, p, seenBy, openedBy); err != nil {
+		return fmt.Errorf("delete sessions: %w", err)
+	}
+	return nil
+}
+
 func deleteSession(ctx context.Context, tx pgx.Tx, tokenHash []byte) error {
 	if _, err := tx.Exec(ctx, `DELETE FROM accounts.sessions WHERE token_hash = $1`, tokenHash); err != nil {
 		return fmt.Errorf("delete session: %w", err)
