@@ -3,6 +3,7 @@ package courses
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -259,6 +260,86 @@ func TestACorrectedApprovalCountsAndTheOldOneStaysOnRecord(t *testing.T) {
 	require.ErrorIs(t, err, ErrCodeTaken)
 	f.Code = "GONE-1"
 	require.ErrorIs(t, w.EditCourse(t.Context(), Actor{}, f, noon), lms.ErrNotFound)
+}
+
+// inForce are the numbers of a course's approvals in force on a day.
+func (w world) inForce(id lms.CourseID, day string) []string {
+	w.t.Helper()
+	numbers, err := pg.Values[string](w.t.Context(), w.DB, "approvals", `
+		SELECT number FROM courses.current_approvals
+		WHERE course = $1 AND valid_from <= $2 AND (valid_until IS NULL OR valid_until > $2)`, id, on(day))
+	require.NoError(w.t, err)
+	return numbers
+}
+
+func TestAnApprovalOfAnotherNumberTakesThePlaceOfTheFormer(t *testing.T) {
+	t.Parallel()
+	const yesterday, today, newYear = "2026-11-19", "2026-11-20", "2027-01-01"
+	a := func(number, from, until string) Approval {
+		a := Approval{Number: number, Hours: 4, From: on(from), Approver: "DESE"}
+		if until != "" {
+			a.Until = on(until)
+		}
+		return a
+	}
+	type days map[string][]string
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		said []Approval
+		want days
+	}{
+		"a mistyped number": {[]Approval{a("A-71", "2026-01-01", ""), a("A-17", "2026-01-01", "")},
+			days{yesterday: {"A-17", "A-71"}, today: {"A-17"}, newYear: {"A-17"}}},
+		"mistyped, and begins today": {[]Approval{a("A-71", today, ""), a("A-17", today, "")},
+			days{yesterday: nil, today: {"A-17"}}},
+		"mistyped, and begins later": {[]Approval{a("A-71", newYear, ""), a("A-17", newYear, "")},
+			days{today: nil, newYear: {"A-17"}}},
+		"mistyped, and would begin later": {[]Approval{a("A-71", newYear, ""), a("A-17", "2026-01-01", "")},
+			days{today: {"A-17"}, newYear: {"A-17"}}},
+		"the next one": {[]Approval{a("A-1", "2026-01-01", ""), a("A-2", newYear, "")},
+			days{today: {"A-1"}, "2026-12-31": {"A-1"}, newYear: {"A-2"}}},
+		"the next one after one with an end": {[]Approval{a("A-1", "2026-01-01", "2026-12-01"), a("A-2", newYear, "")},
+			days{today: {"A-1"}, "2026-12-31": nil, newYear: {"A-2"}}},
+		"a correction before the next one": {[]Approval{a("A-1", "2026-01-01", newYear), a("A-2", newYear, ""), a("A-1", "2026-02-01", newYear)},
+			days{today: {"A-1"}, newYear: {"A-2"}}},
+		"there and back": {[]Approval{a("A-1", "2026-01-01", ""), a("A-2", "2026-01-01", ""), a("A-1", "2026-01-01", "")},
+			days{today: {"A-1"}, newYear: {"A-1"}}},
+	} {
+		f := facts(fmt.Sprintf("C-%d", w.count(`SELECT count(*) FROM courses.courses`)))
+		f.Approval = Approval{}
+		id, err := w.AddCourse(t.Context(), Actor{}, f, noon)
+		require.NoError(t, err)
+		for _, f.Approval = range c.said {
+			require.NoError(t, w.EditCourse(t.Context(), Actor{}, f, noon), name)
+			latest, err := latestApproval(t.Context(), w.DB, id, "")
+			require.NoError(t, err)
+			require.Equal(t, f.Approval, latest, "%s: an author goes on from what was said last", name)
+		}
+		for day, want := range c.want {
+			require.ElementsMatch(t, want, w.inForce(id, day), "%s, on %s", name, day)
+		}
+	}
+}
+
+func TestAWithdrawnApprovalLetsNothingBePublished(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := facts("SSL-100")
+	f.Approval.From = on("2027-01-01")
+	id, err := w.AddCourse(t.Context(), Actor{}, f, noon)
+	require.NoError(t, err)
+	f.Approval.Number, f.Approval.From, f.Approval.Until = "A-2", on("2025-01-01"), on("2027-02-01")
+	require.NoError(t, w.EditCourse(t.Context(), Actor{}, f, noon))
+	for day, want := range map[string]bool{"2027-01-31": true, "2027-02-01": false} {
+		approved, err := hasApproval(t.Context(), w.DB, id, on(day))
+		require.NoError(t, err)
+		require.Equal(t, want, approved, day)
+	}
+	f.Approval.Until = on("2026-06-01")
+	require.NoError(t, w.EditCourse(t.Context(), Actor{}, f, noon))
+	approved, err := hasApproval(t.Context(), w.DB, id, lms.DateOf(noon))
+	require.NoError(t, err)
+	require.False(t, approved, "the other one was to begin later, and never will")
 }
 
 func TestOfAuthorsWhoPublishAtOnceExactlyOneWins(t *testing.T) {

@@ -56,7 +56,7 @@ func (h authorHandlers) courseAndApproval(c *fiber.Ctx) (lms.Course, Approval, e
 	if err != nil {
 		return course, Approval{}, err
 	}
-	approval, err := latestApproval(c.UserContext(), h.DB, course.ID)
+	approval, err := latestApproval(c.UserContext(), h.DB, course.ID, "")
 	return course, approval, err
 }
 

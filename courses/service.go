@@ -118,10 +118,15 @@ func (s *Service) saved(ctx context.Context, tx pgx.Tx, actor Actor, id lms.Cour
 	return s.audit(ctx, tx, actor, "course.saved", fmt.Sprintf("course/%d", id), now)
 }
 
-// saveApproval records an approval unless it is none or stands so already.
+// saveApproval records an approval unless it is none or stands so already. From today
+// on, one approval at most is in force on a day: the one that was said last.
 func saveApproval(ctx context.Context, tx pgx.Tx, id lms.CourseID, a Approval, now time.Time) error {
 	if a == (Approval{}) {
 		return nil
+	}
+	// In this order, so that the approval is the latest.
+	if err := endOtherApprovals(ctx, tx, id, a, lms.DateOf(now), now); err != nil {
+		return err
 	}
 	return insertApproval(ctx, tx, id, a, now)
 }

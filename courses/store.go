@@ -84,11 +84,24 @@ func insertApproval(ctx context.Context, tx pgx.Tx, id lms.CourseID, a Approval,
 		id, a.Number, int(a.Hours), a.From, a.Until, a.Approver, now)
 }
 
-// latestApproval is the one that an author edits; zero if there is none.
-func latestApproval(ctx context.Context, db pg.Querier, id lms.CourseID) (Approval, error) {
+// endOtherApprovals ends those of other numbers in whose place an approval comes: on its
+// first day, but not before today. What would have begun later is withdrawn.
+func endOtherApprovals(ctx context.Context, tx pgx.Tx, id lms.CourseID, a Approval, today lms.Date, now time.Time) error {
+	return pg.Exec(ctx, tx, "end approvals", `
+		INSERT INTO courses.approvals (course, number, quarters, valid_from, valid_until, approver, recorded_at)
+		SELECT course, number, quarters, valid_from, greatest(valid_from, $3, $5), approver, $6
+		FROM courses.current_approvals
+		WHERE course = $1 AND number <> $2 AND ($4::date IS NULL OR valid_from < $4)
+		  AND (valid_until IS NULL OR valid_until > greatest(valid_from, $3::date, $5::date))`,
+		id, a.Number, a.From, a.Until, today, now)
+}
+
+// latestApproval is the one that was said last, of a number if one is given; zero if
+// there is none.
+func latestApproval(ctx context.Context, db pg.Querier, id lms.CourseID, number string) (Approval, error) {
 	found, err := pg.Rows[Approval](ctx, db, "approval", `
-		SELECT number, quarters AS hours, valid_from AS "from", valid_until AS until, approver FROM courses.current_approvals
-		WHERE course = $1 ORDER BY valid_from DESC, id DESC LIMIT 1`, id)
+		SELECT number, quarters AS hours, valid_from AS "from", valid_until AS until, approver FROM courses.approvals
+		WHERE course = $1 AND ($2 = '' OR number = $2) ORDER BY id DESC LIMIT 1`, id, number)
 	if err != nil || len(found) == 0 {
 		return Approval{}, err
 	}
@@ -98,7 +111,8 @@ func latestApproval(ctx context.Context, db pg.Querier, id lms.CourseID) (Approv
 // hasApproval tells whether an approval is in force on a day or will be.
 func hasApproval(ctx context.Context, db pg.Querier, id lms.CourseID, day lms.Date) (bool, error) {
 	return pg.Value[bool](ctx, db, "approval", `
-		SELECT EXISTS (SELECT 1 FROM courses.current_approvals WHERE course = $1 AND (valid_until IS NULL OR valid_until > $2))`, id, day)
+		SELECT EXISTS (SELECT 1 FROM courses.current_approvals
+		    WHERE course = $1 AND (valid_until IS NULL OR valid_until > greatest(valid_from, $2)))`, id, day)
 }
 
 // authorRow is a course in the author's list.

@@ -15,23 +15,24 @@ CREATE TABLE courses.courses (
     recorded_at timestamptz NOT NULL
 );
 
--- The approval of a course's clock hours; valid_until is the first day after it. A
--- correction is a new row of the same number: the latest one says what holds.
+-- The approval of a course's clock hours; valid_until is the first day after it, and
+-- the first day itself when the approval is withdrawn. A correction is a new row of the
+-- same number: the latest one says what holds.
 CREATE TABLE courses.approvals (
     id          bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT approvals_pkey PRIMARY KEY,
     course      bigint NOT NULL CONSTRAINT approvals_course_fkey REFERENCES courses.courses,
     number      text NOT NULL CONSTRAINT approvals_number_length CHECK (length(number) BETWEEN 1 AND 60),
     quarters    integer NOT NULL CONSTRAINT approvals_quarters_range CHECK (quarters BETWEEN 1 AND 400),
     valid_from  date NOT NULL,
-    valid_until date CONSTRAINT approvals_valid_order CHECK (valid_until > valid_from),
+    valid_until date CONSTRAINT approvals_valid_order CHECK (valid_until >= valid_from),
     approver    text NOT NULL CONSTRAINT approvals_approver_length CHECK (length(approver) BETWEEN 1 AND 200),
     recorded_at timestamptz NOT NULL
 );
-CREATE INDEX approvals_course ON courses.approvals (course, number, recorded_at DESC, id DESC);
+CREATE INDEX approvals_course ON courses.approvals (course, number, id DESC);
 
 CREATE VIEW courses.current_approvals AS
     SELECT DISTINCT ON (course, number) id, course, number, quarters, valid_from, valid_until, approver
-    FROM courses.approvals ORDER BY course, number, recorded_at DESC, id DESC;
+    FROM courses.approvals ORDER BY course, number, id DESC;
 
 -- Content in the object store, under its hash. The row stands before the bytes, and
 -- goes after them: whatever lies there can be found from here.
