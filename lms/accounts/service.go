@@ -156,9 +156,13 @@ func (s *Service) SignIn(ctx context.Context, c Credentials, now time.Time) (tok
 
 // refuse writes the failed try down; id is 0 for an unknown account.
 func (s *Service) refuse(ctx context.Context, id lms.PersonID, from string, now time.Time) error {
-	return errors.Join(ErrWrongPassword, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		return insertAudit(ctx, tx, lms.AuditEntry{Action: "sign-in refused", Subject: id, At: now, From: from})
-	}))
+	})
+	if err != nil {
+		return err
+	}
+	return ErrWrongPassword
 }
 
 func (s *Service) endFormer(ctx context.Context, c Credentials, now time.Time) error {
