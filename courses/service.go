@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -91,6 +92,20 @@ func (s *Service) AddCourse(ctx context.Context, actor Actor, f Facts, now time.
 		return s.saved(ctx, tx, actor, id, f, now)
 	})
 	return id, err
+}
+
+// Facts are what is said about a course, with its approval of a number, or the one that
+// was said last when number is "".
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) Facts(ctx context.Context, code, number string) (Facts, error) {
+	c, err := selectCourse(ctx, s.DB, strings.ToUpper(strings.TrimSpace(code)), lms.Date{})
+	if err != nil {
+		return Facts{}, err
+	}
+	f := Facts{Code: c.Code, Title: c.Title, Summary: c.Summary, Sponsor: c.Sponsor, Topics: c.Topics, Series: c.Series, Fee: c.Fee, SafeSleep: c.SafeSleep}
+	f.Approval, err = latestApproval(ctx, s.DB, c.ID, strings.TrimSpace(number))
+	return f, err
 }
 
 // EditCourse changes what is said about a course; its code stays.

@@ -35,7 +35,8 @@ func demoAccount(given, family, email, what string, roles ...lms.Role) demoPerso
 	return demoPerson{accounts.NewPerson{Given: given, Family: family, Email: email, Password: demoPassword, Roles: roles}, what}
 }
 
-// seed adds the accounts and the catalog that are not there yet.
+// seed adds the accounts and courses that are not there yet. A course that is there
+// belongs to whoever tries the demo: it stays as they left it.
 func seed(ctx context.Context, a *app.App, now time.Time) error {
 	for _, p := range people {
 		if _, err := a.Accounts.Add(ctx, p.NewPerson, now); err != nil && !errors.Is(err, accounts.ErrEmailTaken) {
@@ -47,7 +48,11 @@ func seed(ctx context.Context, a *app.App, now time.Time) error {
 		return err
 	}
 	for _, c := range list.Courses {
-		if err := seedCourse(ctx, a.Courses, list, c, now); err != nil {
+		_, err := a.Courses.Facts(ctx, c.Code, "")
+		if errors.Is(err, lms.ErrNotFound) {
+			err = seedCourse(ctx, a.Courses, list, c, now)
+		}
+		if err != nil {
 			return fmt.Errorf("course %s: %w", c.Code, err)
 		}
 	}
@@ -61,10 +66,8 @@ func seedCourse(ctx context.Context, service *courses.Service, list coursekit.Co
 		Approval: courses.Approval{Number: "DEMO-" + c.Code, Hours: lms.Hours(c.ClockHours * 4), From: lms.Date{Year: 2026, Month: 1, Day: 1}, Approver: list.Sponsor},
 	}
 	if !slices.Contains(coursekit.Codes(), c.Code) {
-		if _, err := service.AddCourse(ctx, courses.Actor{}, facts, now); !errors.Is(err, courses.ErrCodeTaken) {
-			return err
-		}
-		return nil
+		_, err := service.AddCourse(ctx, courses.Actor{}, facts, now)
+		return err
 	}
 	var pkg bytes.Buffer
 	if err := coursekit.Build(c.Code, &pkg); err != nil {

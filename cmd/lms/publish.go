@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -16,29 +17,30 @@ import (
 
 type publishCommand struct {
 	app.Stores
-	Package   string   `arg:"" type:"existingfile" help:"Course package, a ZIP file."`
-	Code      string   `help:"Code of the course, such as SSL-100; a new code makes a new course." required:""`
-	Title     string   `help:"Title of the course (default: the package's)."`
-	Summary   string   `help:"One sentence about the course."`
-	Sponsor   string   `help:"Who offers the course." default:"Office of Childhood"`
+	Package string `arg:"" type:"existingfile" help:"Course package, a ZIP file."`
+	courseFlags
+}
+
+// courseFlags are facts about a course; what is not given stays as it is.
+type courseFlags struct {
+	Code      string   `help:"Code of the course, such as SSL-100. A new code makes a new course; of a course that is there, what is not given stays as it is." required:""`
+	Title     *string  `help:"Title of the course (a new one's: the package's)."`
+	Summary   *string  `help:"One sentence about the course."`
+	Sponsor   *string  `help:"Who offers the course (a new one: Office of Childhood)."`
 	Topic     []string `help:"Topic; may be repeated."`
-	Series    string   `help:"Series that the course belongs to."`
-	Fee       string   `help:"Fee in dollars." default:"0"`
-	Hours     string   `help:"Approved clock hours, in whole quarters." required:""`
-	Approval  string   `help:"Number of the approval." required:""`
-	From      string   `help:"First day of the approval (default: today)." placeholder:"YYYY-MM-DD"`
-	Until     string   `help:"First day after the approval (default: without end)." placeholder:"YYYY-MM-DD"`
-	Approver  string   `help:"Who approved the hours (default: the sponsor)."`
-	SafeSleep bool     `help:"The course counts toward the three-year safe sleep requirement."`
+	Series    *string  `help:"Series that the course belongs to."`
+	Fee       *string  `help:"Fee in dollars (a new one: 0)."`
+	SafeSleep *bool    `help:"The course counts toward the three-year safe sleep requirement." negatable:""`
+	Approval  string   `help:"Number of the approval of its clock hours; a new course needs it. Another number takes the former's place."`
+	Hours     *string  `help:"Approved clock hours, in whole quarters; a new approval needs them."`
+	From      *string  `help:"First day of the approval (a new one: today)." placeholder:"YYYY-MM-DD"`
+	Until     *string  `help:"First day after the approval; empty for without end (a new one is)." placeholder:"YYYY-MM-DD"`
+	Approver  *string  `help:"Who approved the hours (of a new one: the sponsor)."`
 }
 
 // Run is called by kong.
 func (c *publishCommand) Run(ctx context.Context, _ *slog.Logger) error {
 	now := time.Now()
-	facts, err := c.facts(lms.DateOf(now))
-	if err != nil {
-		return err
-	}
 	file, err := os.Open(c.Package)
 	if err != nil {
 		return err
@@ -54,6 +56,10 @@ func (c *publishCommand) Run(ctx context.Context, _ *slog.Logger) error {
 	}
 	defer db.Close()
 	service := courses.New(courses.Dependencies{DB: db, Blobs: blobs, Audit: accounts.New(accounts.Dependencies{DB: db})})
+	facts, err := c.facts(ctx, service, lms.DateOf(now))
+	if err != nil {
+		return err
+	}
 	version, err := service.Publish(ctx, courses.Actor{}, courses.PublishRequest{
 		Facts: facts, Name: filepath.Base(c.Package), Package: file, Size: info.Size(),
 	}, now)
@@ -64,25 +70,70 @@ func (c *publishCommand) Run(ctx context.Context, _ *slog.Logger) error {
 	return nil
 }
 
-func (c *publishCommand) facts(today lms.Date) (f courses.Facts, err error) {
-	f = courses.Facts{Code: c.Code, Title: c.Title, Summary: c.Summary, Sponsor: c.Sponsor, Topics: c.Topic, Series: c.Series, SafeSleep: c.SafeSleep}
-	f.Approval = courses.Approval{Number: c.Approval, Approver: c.Approver, From: today}
-	if c.Approver == "" {
-		f.Approval.Approver = c.Sponsor
-	}
-	if f.Fee, err = lms.ParseMoney(c.Fee); err != nil {
-		return f, err
-	}
-	if f.Approval.Hours, err = lms.ParseHours(c.Hours); err != nil {
-		return f, err
-	}
-	if c.From != "" {
-		if f.Approval.From, err = lms.ParseDate(c.From); err != nil {
-			return f, err
+var errNewCourse = errors.New("a new course needs --approval and --hours")
+
+// facts are what is said about the course already, with what is given in its place.
+func (c *courseFlags) facts(ctx context.Context, service *courses.Service, today lms.Date) (courses.Facts, error) {
+	f, err := service.Facts(ctx, c.Code, c.Approval)
+	switch {
+	case errors.Is(err, lms.ErrNotFound):
+		if c.Approval == "" || c.Hours == nil {
+			return f, errNewCourse
 		}
+		f = courses.Facts{Code: c.Code, Sponsor: "Office of Childhood"}
+	case err != nil:
+		return f, err
 	}
-	if c.Until != "" {
-		f.Approval.Until, err = lms.ParseDate(c.Until)
+	give(&f.Title, c.Title)
+	give(&f.Summary, c.Summary)
+	give(&f.Sponsor, c.Sponsor)
+	give(&f.Series, c.Series)
+	give(&f.SafeSleep, c.SafeSleep)
+	if c.Topic != nil {
+		f.Topics = c.Topic
 	}
+	if err := read(&f.Fee, c.Fee, lms.ParseMoney); err != nil {
+		return f, err
+	}
+	f.Approval, err = c.approval(f, today)
 	return f, err
+}
+
+// approval is what is to be recorded: nothing when the course's own stays as it is.
+func (c *courseFlags) approval(f courses.Facts, today lms.Date) (courses.Approval, error) {
+	known := f.Approval.Number != ""
+	given := c.Hours != nil || c.From != nil || c.Until != nil || c.Approver != nil
+	if !given && (known || c.Approval == "") {
+		return courses.Approval{}, nil
+	}
+	a := f.Approval
+	if !known {
+		a = courses.Approval{Number: c.Approval, From: today, Approver: f.Sponsor}
+	}
+	give(&a.Approver, c.Approver)
+	return a, errors.Join(
+		read(&a.Hours, c.Hours, lms.ParseHours),
+		read(&a.From, c.From, lms.ParseDate),
+		read(&a.Until, c.Until, parseEnd),
+	)
+}
+
+func parseEnd(s string) (lms.Date, error) {
+	if s == "" {
+		return lms.Date{}, nil
+	}
+	return lms.ParseDate(s)
+}
+
+func give[T any](to, given *T) {
+	if given != nil {
+		*to = *given
+	}
+}
+
+func read[T any](to *T, given *string, parse func(string) (T, error)) (err error) {
+	if given != nil {
+		*to, err = parse(*given)
+	}
+	return err
 }
