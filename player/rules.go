@@ -2,6 +2,7 @@ package player
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +17,8 @@ var (
 	errConfirmBoth = lms.NewError(lms.Invalid, "confirm_both")
 	errCommitForm  = lms.NewError(lms.Invalid, "commit_form")
 	errTooMuch     = lms.NewError(lms.TooLarge, "commit_too_large")
-	errGap         = lms.NewError(lms.Conflict, "commit_gap") // Args: Epoch, Seq: what is acknowledged
+	errGap         = lms.NewError(lms.Conflict, "commit_gap")   // Args: Seq, the last number acknowledged
+	errOtherCourse = lms.NewError(lms.Conflict, "other_course") // Args: Device, Since: where and when another course was opened
 )
 
 // Wording is the version of the attestation's words (rules §7) that the catalogs
@@ -54,25 +56,28 @@ type outcome struct {
 
 // final is the lesson status that stands (RTE 3.4.4, cmi.core.lesson_status). At
 // LMSFinish a mastery score decides between passed and failed where the content
-// gave a score, and content that never gave a status has completed, unless it said
-// that it will be resumed.
+// gave a score, and content that never gave a status has completed. Content left
+// half-way, to be resumed, is neither: its score is still running.
 func (o outcome) final() string {
 	if !o.Over {
 		return o.Status
 	}
-	if mastered, decides := o.mastered(); decides {
+	unset := o.Status == "" || o.Status == "not attempted"
+	halfway := o.Exit == "suspend" && (unset || o.Status == "incomplete")
+	if mastered, decides := o.mastered(); decides && !halfway {
 		if mastered {
 			return "passed"
 		}
 		return "failed"
 	}
-	if o.Status == "" || o.Status == "not attempted" {
-		if o.Exit == "" {
-			return "completed"
-		}
+	switch {
+	case !unset:
+		return o.Status
+	case o.Exit == "":
+		return "completed"
+	default:
 		return "incomplete"
 	}
-	return o.Status
 }
 
 // Met is the completion rule: completed or passed; browsed is neither. While the
@@ -98,14 +103,25 @@ func (o outcome) Met() bool {
 
 // mark is the mastery score, if the manifest gives one that is a number.
 func (o outcome) mark() (float64, bool) {
-	mark, err := strconv.ParseFloat(o.Mastery, 64)
-	return mark, err == nil
+	return decimal(o.Mastery)
 }
 
 func (o outcome) mastered() (mastered, decides bool) {
 	mark, scored := o.mark()
-	raw, err := strconv.ParseFloat(o.Raw, 64)
-	return scored && err == nil && raw >= mark, scored && err == nil
+	raw, given := decimal(o.Raw)
+	return scored && given && raw >= mark, scored && given
+}
+
+var decimalForm = regexp.MustCompile(`^-?(\d+(\.\d*)?|\.\d+)$`)
+
+// decimal reads a CMIDecimal (RTE 3.4.2.1.1), as the run-time in the browser does:
+// no exponent, no plus sign.
+func decimal(s string) (float64, bool) {
+	if !decimalForm.MatchString(s) {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(s, 64)
+	return n, err == nil
 }
 
 // Entry is cmi.core.entry (RTE 3.4.4): "ab-initio" for the first visit, "resume"

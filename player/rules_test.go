@@ -1,7 +1,6 @@
 package player
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +32,12 @@ func TestTheCompletionRule(t *testing.T) {
 		"completed waits for a score":         {outcome{Status: "completed", Mastery: "80"}, "completed", false},
 		"passed without a score":              {outcome{Status: "passed", Mastery: "80"}, "passed", true},
 		"no score came":                       {outcome{Status: "completed", Mastery: "80", Over: true}, "completed", true},
+		"half-way, score above":               {outcome{Status: "incomplete", Raw: "100", Mastery: "80", Exit: "suspend", Over: true}, "incomplete", false},
+		"half-way, score below":               {outcome{Status: "incomplete", Raw: "30", Mastery: "80", Exit: "suspend", Over: true}, "incomplete", false},
+		"half-way, nothing said":              {outcome{Raw: "100", Mastery: "80", Exit: "suspend", Over: true}, "incomplete", false},
+		"said to be done, to be looked at":    {outcome{Status: "completed", Raw: "90", Mastery: "80", Exit: "suspend", Over: true}, "passed", true},
+		"a score with an exponent is none":    {outcome{Status: "failed", Raw: "8e1", Mastery: "80", Over: true}, "failed", false},
+		"a mark with a plus sign is none":     {outcome{Status: "completed", Raw: "1", Mastery: "+80", Over: true}, "completed", true},
 		"a mastery score that is none":        {outcome{Status: "completed", Raw: "1", Mastery: "high"}, "completed", true},
 		"a blank score, where mastery is set": {outcome{Status: "completed", Raw: "", Mastery: "80", Over: true}, "completed", true},
 	} {
@@ -117,11 +122,15 @@ func FuzzParseCommit(f *testing.F) {
 		}
 		last := int64(0)
 		for _, b := range r.batches() {
-			if b.Seq <= last || b.Activity == "" || b.OfEpoch > r.Epoch {
+			if b.Seq <= last {
 				t.Fatalf("%s gave %+v", body, r)
 			}
 			last = b.Seq
-			for element, value := range b.Changes {
+			read, unread := b.sort()
+			if len(read)+len(unread) != len(b.Changes) {
+				t.Fatalf("%s: %d and %d of %d changes", body, len(read), len(unread), len(b.Changes))
+			}
+			for element, value := range read {
 				if !strings.HasPrefix(element, "cmi.") || strings.ContainsRune(value, 0) {
 					t.Fatalf("%s set %q", body, element)
 				}
@@ -133,23 +142,16 @@ func FuzzParseCommit(f *testing.F) {
 	})
 }
 
-func TestACommitThatCannotBeReadIsRefused(t *testing.T) {
+func TestACommitWithoutFormIsRefused(t *testing.T) {
 	t.Parallel()
-	long, err := json.Marshal(strings.Repeat("é", maxValue+1))
-	require.NoError(t, err)
 	for body, want := range map[string]error{
 		`{`: errCommitForm, `{}`: errCommitForm,
-		`{"epoch":0,"seq":1,"activity":"a"}`:                                                     errCommitForm,
-		`{"epoch":1,"seq":0,"activity":"a"}`:                                                     errCommitForm,
-		`{"epoch":1,"seq":1,"activity":""}`:                                                      errCommitForm,
-		`{"epoch":1,"seq":1,"activity":"a","of_epoch":2}`:                                        errCommitForm,
-		`{"epoch":1,"seq":1,"activity":"a","more":1}`:                                            errCommitForm,
-		`{"epoch":1,"seq":1,"activity":"a","changes":{"adl.nav":"x"}}`:                           errCommitForm,
-		`{"epoch":1,"seq":1,"activity":"a","changes":{"cmi.x":"\u0000"}}`:                        errCommitForm,
-		`{"epoch":1,"seq":2,"activity":"a","earlier":[{"seq":2,"activity":"a"}]}`:                errCommitForm,
-		`{"epoch":1,"seq":1,"activity":"a","changes":{"cmi.core.session_time":"1h"}}`:            errCommitForm,
-		`{"epoch":1,"seq":1,"activity":"a","changes":{"cmi.suspend_data":` + string(long) + `}}`: errTooMuch,
-		strings.Repeat(" ", maxCommit+1):                                                         errTooMuch,
+		`{"epoch":0,"seq":1,"activity":"a"}`:                                      errCommitForm,
+		`{"epoch":1,"seq":0,"activity":"a"}`:                                      errCommitForm,
+		`{"epoch":1,"seq":1,"activity":"a","more":1}`:                             errCommitForm,
+		`{"epoch":1,"seq":1,"activity":"a","changes":{"cmi.x":1}}`:                errCommitForm,
+		`{"epoch":1,"seq":2,"activity":"a","earlier":[{"seq":2,"activity":"a"}]}`: errCommitForm,
+		strings.Repeat(" ", maxCommit+1):                                          errTooMuch,
 	} {
 		_, err := parseCommit([]byte(body))
 		require.ErrorIs(t, err, want, "%.80s", body)

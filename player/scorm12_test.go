@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"mopd/lms"
 )
 
 // scenarios are calls in fresh sessions of SCORM 1.2 (Run-Time Environment 3.3, 3.4).
@@ -116,6 +118,30 @@ func TestValuesThatAreNoStringsAreTakenAsStrings(t *testing.T) {
 		API.LMSInitialize(), API.LMSSetValue("cmi.core.score.raw", 50), API.LMSGetValue("cmi.core.score.raw"),
 		API.LMSCommit(null), API.LMSSetValue("cmi.suspend_data", null), API.LMSGetValue("cmi.suspend_data"),
 		API.LMSSetValue("cmi.suspend_data"), API.LMSGetLastError(), API.LMSSetValue(), API.LMSGetLastError()]`))
+}
+
+func TestAnIndexWithLeadingZeroesIsThatIndex(t *testing.T) {
+	t.Parallel()
+	p := course(t)
+	zeroes := strings.Repeat("0", 250)
+	p.play(p.frame(), initialize, set("cmi.objectives."+zeroes+".id", "a"), get("cmi.objectives.0.id", "a"), get("cmi.objectives.00.id", "a"),
+		set("cmi.objectives.01.id", "b"), get("cmi.objectives._count", "2"), refused("cmi.objectives."+strings.Repeat("9", 400)+".id", "c", "201"))
+	p.saved("cmi.objectives.0.id", "a")
+	p.saved("cmi.objectives.1.id", "b")
+}
+
+func TestALessonLeftHalfwayIsNotDecidedByItsRunningScore(t *testing.T) {
+	t.Parallel()
+	p := course(t, func(w *world) { w.content.MasteryScore = "80" })
+	p.play(p.frame(), initialize, set("cmi.core.lesson_status", "incomplete"), set("cmi.core.score.raw", "100"), set("cmi.core.exit", "suspend"), call{"Finish", "", "", "true", "0"})
+	until(t, p.ctx, "the visit has ended", func(context.Context) (bool, error) {
+		return 1 == p.count(`SELECT count(*) FROM player.activity_data WHERE finished`), nil
+	})
+	p.saved("cmi.core.lesson_status", "incomplete")
+	require.Equal(t, lms.Active, p.state())
+	p.navigate(p.learn())
+	p.play(p.frame(), initialize, get("cmi.core.entry", "resume"), get("cmi.core.lesson_status", "incomplete"), call{"Finish", "", "", "true", "0"})
+	p.saved("cmi.core.lesson_status", "passed")
 }
 
 func TestALessonMayHoldNoMoreThanTheServerKeeps(t *testing.T) {

@@ -49,6 +49,8 @@ class Refusal {
 }
 
 interface Place {
+  /** The name with each index as a plain number: 0 may be called 00. */
+  element: string;
   /** The name with n for each index. */
   generic: string;
   /** Each array on the way, by its name as called, and the index in it. */
@@ -57,7 +59,7 @@ interface Place {
 
 function locate(name: string): Place {
   const indices: [string, number][] = [];
-  const parts = name.split(".");
+  const parts = name.split(".").map((part) => (/^\d+$/.test(part) ? part.replace(/^0+(?=\d)/, "") : part));
   const generic = parts.map((part, i) => {
     if (!/^\d+$/.test(part)) {
       return part;
@@ -65,7 +67,7 @@ function locate(name: string): Place {
     indices.push([parts.slice(0, i).join("."), Number(part)]);
     return "n";
   });
-  return { generic: generic.join("."), indices };
+  return { element: parts.join("."), generic: generic.join("."), indices };
 }
 
 const utf8 = new TextEncoder();
@@ -184,18 +186,22 @@ export class Scorm12 {
   }
 
   // What becomes of the lesson status at LMSFinish (RTE 3.4.4, cmi.core.lesson_status,
-  // additional behavior): the server decides by the same rule.
+  // additional behavior): the server decides by the same rule. Content left half-way,
+  // to be resumed, has neither passed nor failed: its score is still running.
   private finalStatus(): string {
     const status = this.data.get(STATUS) ?? "";
     const raw = this.data.get("cmi.core.score.raw") ?? "";
     const mastery = this.state.mastery_score;
-    if (this.state.credit === "credit" && decimal.test(raw) && decimal.test(mastery)) {
+    const exit = this.data.get(EXIT) ?? "";
+    const unset = status === "" || status === "not attempted";
+    const halfway = exit === "suspend" && (unset || status === "incomplete");
+    if (this.state.credit === "credit" && !halfway && decimal.test(raw) && decimal.test(mastery)) {
       return Number(raw) >= Number(mastery) ? "passed" : "failed";
     }
-    if (status === "" || status === "not attempted") {
-      return this.data.get(EXIT) ? "incomplete" : "completed";
+    if (!unset) {
+      return status;
     }
-    return status;
+    return exit === "" ? "completed" : "incomplete";
   }
 
   private commit(parameter: unknown): string {
@@ -205,12 +211,12 @@ export class Scorm12 {
     return "true";
   }
 
-  private get(element: unknown): string {
+  private get(name: unknown): string {
     this.running();
-    if (typeof element !== "string" || element === "") {
+    if (typeof name !== "string" || name === "") {
       throw new Refusal("201");
     }
-    const { generic, indices } = locate(element);
+    const { element, generic, indices } = locate(name);
     const keyword = generic.split(".").pop() ?? "";
     if (KEYWORDS.includes(keyword)) {
       return this.keyword(element, generic, indices, keyword);
@@ -282,12 +288,12 @@ export class Scorm12 {
     }
   }
 
-  private set(element: unknown, value: unknown): string {
+  private set(name: unknown, value: unknown): string {
     this.running();
-    if (typeof element !== "string" || element === "" || value === undefined) {
+    if (typeof name !== "string" || name === "" || value === undefined) {
       throw new Refusal("201");
     }
-    const { generic, indices } = locate(element);
+    const { element, generic, indices } = locate(name);
     if (KEYWORDS.includes(generic.split(".").pop() ?? "")) {
       throw new Refusal("402");
     }
