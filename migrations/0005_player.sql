@@ -9,8 +9,6 @@ CREATE TABLE player.attempts (
     version     bigint NOT NULL CONSTRAINT attempts_version_fkey REFERENCES courses.versions,
     mode        text NOT NULL CONSTRAINT attempts_mode_known CHECK (mode IN ('credit', 'review', 'preview')),
     n           integer NOT NULL,
-    epoch       bigint NOT NULL DEFAULT 0, -- of the last acknowledged commit
-    seq         bigint NOT NULL DEFAULT 0,
     recorded_at timestamptz NOT NULL,
     CONSTRAINT attempts_preview_alone CHECK ((mode = 'preview') = (enrollment IS NULL)),
     CONSTRAINT attempts_enrollment_mode_n_key UNIQUE (enrollment, mode, n)
@@ -42,20 +40,18 @@ CREATE TABLE player.grants (
 CREATE TABLE player.leases (
     person     bigint CONSTRAINT leases_pkey PRIMARY KEY CONSTRAINT leases_person_fkey REFERENCES accounts.people,
     epoch      bigint NOT NULL,
-    seq        bigint NOT NULL DEFAULT 0,
     attempt    bigint NOT NULL CONSTRAINT leases_attempt_fkey REFERENCES player.attempts,
     token_hash bytea CONSTRAINT leases_token_hash_key UNIQUE,
     session    bytea NOT NULL -- the application session that the launch came from
 );
 
--- Every session that ever held the lease: where its time and its last commit stand.
+-- Every session that ever held the lease: its time, and the number of the last commit that it was acknowledged.
 CREATE TABLE player.sessions (
     person    bigint NOT NULL CONSTRAINT sessions_person_fkey REFERENCES accounts.people,
     epoch     bigint NOT NULL,
     attempt   bigint NOT NULL CONSTRAINT sessions_attempt_fkey REFERENCES player.attempts,
     opened_at timestamptz NOT NULL,
     seen_at   timestamptz NOT NULL,
-    ended_at  timestamptz,
     seq       bigint NOT NULL DEFAULT 0,
     seat_ms   bigint NOT NULL DEFAULT 0 CONSTRAINT sessions_seat_positive CHECK (seat_ms >= 0),
     device    text NOT NULL,
@@ -97,7 +93,7 @@ CREATE TABLE player.no_credit_choices (
 CREATE TRIGGER no_credit_choices_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON player.no_credit_choices
     FOR EACH STATEMENT EXECUTE FUNCTION accounts.append_only();
 
--- Commits that came too late to count, kept with their evidence for a registrar.
+-- Changes that count for nothing yet, kept with their evidence for a registrar: they came too late, or they could not be read.
 CREATE TABLE player.held_commits (
     id          bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT held_commits_pkey PRIMARY KEY,
     attempt     bigint NOT NULL CONSTRAINT held_commits_attempt_fkey REFERENCES player.attempts,
@@ -106,7 +102,8 @@ CREATE TABLE player.held_commits (
     activity    text NOT NULL,
     of_epoch    bigint NOT NULL, -- of the session in which the work was done
     finished    boolean NOT NULL,
-    reason      text NOT NULL CONSTRAINT held_commits_reason_known CHECK (reason IN ('window_over')),
+    reason      text NOT NULL CONSTRAINT held_commits_reason_known CHECK (reason IN ('window_over', 'unreadable')),
     changes     jsonb NOT NULL,
     recorded_at timestamptz NOT NULL
 );
+CREATE INDEX held_commits_attempt ON player.held_commits (attempt);

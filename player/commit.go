@@ -5,12 +5,14 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"mopd/lms"
 	"mopd/lms/pg"
+	"mopd/lms/web"
 )
 
 // Bearer is what a run-time call shows: the content host that it came to, the
@@ -31,10 +33,11 @@ type live struct {
 }
 
 // forLive runs fn for the person's one live player. Every call that gets here is an
-// arrival that adds to the time in the seat.
+// arrival that adds to the time in the seat and keeps the application session alive.
 //
-// Errors: lms.ErrNotFound for a label without a grant, lms.ErrFenced (with Device
-// and Since of the newer session, if there is one).
+// Errors: lms.ErrNotFound for a label without a grant; lms.ErrFenced, or
+// errOtherCourse, with Device and Since of the newer session, if there is one;
+// lms.ErrUnauthenticated when the application session is over.
 func (s *Service) forLive(ctx context.Context, b Bearer, now time.Time, fn func(*live) error) error {
 	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		grant, err := selectGrant(ctx, tx, b.Label, now)
@@ -52,9 +55,12 @@ func (s *Service) forLive(ctx context.Context, b Bearer, now time.Time, fn func(
 			return err
 		}
 		holds := lease.Epoch == b.Epoch && lease.Enrollment == grant.Enrollment && lease.SeenAt != nil &&
-			subtle.ConstantTimeCompare(lease.TokenHash, hash(b.Token)) == 1
+			subtle.ConstantTimeCompare(lease.TokenHash, web.HashToken(b.Token)) == 1
 		if !holds {
-			return fenced(lease)
+			return fenced(lease, grant.Enrollment)
+		}
+		if err := s.Accounts.Touch(ctx, tx, lease.Session, now); err != nil {
+			return err
 		}
 		e, err := s.Enrollments.Enrollment(ctx, tx, grant.Enrollment)
 		if err != nil {
@@ -67,49 +73,56 @@ func (s *Service) forLive(ctx context.Context, b Bearer, now time.Time, fn func(
 	})
 }
 
-func fenced(lease leaseRow) error {
-	err := lms.ErrFenced
-	if lease.Device != nil && lease.OpenedAt != nil && lease.TokenHash != nil {
-		err = err.With("Device", *lease.Device).With("Since", *lease.OpenedAt)
+// fenced says who holds the lease instead of a player of this enrollment.
+func fenced(lease leaseRow, of lms.EnrollmentID) error {
+	if lease.Device == nil || lease.OpenedAt == nil || lease.TokenHash == nil {
+		return lms.ErrFenced
 	}
-	return err
+	err := lms.ErrFenced
+	if lease.Enrollment != of {
+		err = errOtherCourse
+	}
+	return err.With("Device", *lease.Device).With("Since", *lease.OpenedAt)
 }
 
 // Saved is the server's word about what is safe, and what came of it.
 type Saved struct {
-	Acked       Acked      `json:"acked"`
-	SavedAt     time.Time  `json:"saved_at"`
-	Completed   bool       `json:"completed"`
-	CompletedAt *time.Time `json:"completed_at,omitempty"`
-	SeatMS      int64      `json:"seat_ms"`
-	Held        string     `json:"held,omitempty"` // why the changes count for nothing yet: "window_over"
+	Seq       int64 `json:"seq"` // last number acknowledged in this session
+	Completed bool  `json:"completed"`
+	SeatMS    int64 `json:"seat_ms"`
+	Held      Held  `json:"held,omitempty"` // why changes count for nothing yet
 }
+
+// Held is why changes were put aside for a registrar.
+type Held string
+
+const (
+	WindowOver Held = "window_over"
+	Unreadable Held = "unreadable" // no element of the run-time, or no room for it
+)
 
 // Commit saves numbered changes in one transaction, and completes the enrollment if
 // they meet the completion rule. A number that is saved already is acknowledged
 // again without effect. After the window's last day changes are held for a
-// registrar: acknowledged, and counted for nothing.
+// registrar: acknowledged, and counted for nothing. So are changes that can not be
+// read; the rest of their batch counts.
 //
-// Errors: lms.ErrNotFound, lms.ErrFenced, errGap (with Epoch and Seq), errCommitForm,
-// errTooMuch.
+// Errors: those of forLive, errGap (with Seq), errTooMuch when no more can be held.
 func (s *Service) Commit(ctx context.Context, b Bearer, r CommitRequest, now time.Time) (saved Saved, err error) {
 	err = s.forLive(ctx, b, now, func(l *live) error {
-		saved = Saved{SavedAt: now}
+		saved = Saved{}
 		for _, batch := range r.batches() {
 			if batch.Seq <= l.lease.Seq {
 				continue
 			}
 			if batch.Seq > l.lease.Seq+1 {
-				return errGap.With("Epoch", l.lease.Epoch).With("Seq", l.lease.Seq)
+				return errGap.With("Seq", l.lease.Seq)
 			}
 			if err := s.apply(ctx, l, batch, &saved); err != nil {
 				return err
 			}
 		}
-		saved.Acked = Acked{l.lease.Epoch, l.lease.Seq}
-		saved.Completed, saved.CompletedAt = l.enrollment.State == lms.Completed, l.enrollment.CompletedAt
-		saved.SeatMS, err = selectSeat(ctx, l.tx, l.lease.Attempt)
-		return err
+		return l.saved(ctx, &saved)
 	})
 	if err != nil {
 		return Saved{}, err
@@ -117,65 +130,99 @@ func (s *Service) Commit(ctx context.Context, b Bearer, r CommitRequest, now tim
 	return saved, nil
 }
 
+// saved says what is acknowledged and where the course stands.
+func (l *live) saved(ctx context.Context, saved *Saved) (err error) {
+	saved.Seq, saved.Completed = l.lease.Seq, l.enrollment.State == lms.Completed
+	saved.SeatMS, err = selectSeat(ctx, l.tx, l.lease.Attempt)
+	return err
+}
+
 // apply gives the next batch its one effect.
 func (s *Service) apply(ctx context.Context, l *live, b Batch, saved *Saved) error {
-	next, err := advanceLease(ctx, l.tx, l.person, l.lease.Epoch, b.Seq)
+	next, err := advance(ctx, l.tx, l.person, l.lease.Epoch, b.Seq)
 	if err != nil {
 		return err
 	}
 	if !next {
-		return fmt.Errorf("lease of person %d moved under its lock", l.person)
+		return fmt.Errorf("session %d of person %d moved under its lock", l.lease.Epoch, l.person)
 	}
 	l.lease.Seq = b.Seq
-	if err := updateSaved(ctx, l.tx, l.person, l.lease.Attempt, l.lease.Epoch, b.Seq); err != nil {
-		return err
-	}
 	if b.OfEpoch == 0 {
 		b.OfEpoch = l.lease.Epoch
 	}
 	if over := lms.DateOf(l.now).After(l.enrollment.LastDay) || l.enrollment.State == lms.Expired; over && l.enrollment.State != lms.Completed {
-		saved.Held = "window_over"
-		return insertHeld(ctx, l.tx, l.lease.Attempt, l.lease.Epoch, b, l.now)
+		saved.Held = WindowOver
+		return l.hold(ctx, b, WindowOver)
 	}
-	return s.merge(ctx, l, b)
+	unread, err := s.merge(ctx, l, b)
+	if err != nil || unread == nil {
+		return err
+	}
+	saved.Held, b.Changes = Unreadable, unread
+	return l.hold(ctx, b, Unreadable)
 }
 
-// merge lays a batch over the activity's data and asks the completion rule.
-func (s *Service) merge(ctx context.Context, l *live, b Batch) error {
-	data := make(map[string]string, len(b.Changes))
+// hold keeps a batch for a registrar. NUL, which no database text holds, is replaced.
+func (l *live) hold(ctx context.Context, b Batch, why Held) error {
+	changes := make(map[string]string, len(b.Changes))
 	for element, value := range b.Changes {
-		if element != elementSession {
-			data[element] = value
-			continue
-		}
-		centiseconds, err := ParseTimespan(value)
+		changes[withoutNUL(element)] = withoutNUL(value)
+	}
+	b.Activity, b.Changes = withoutNUL(b.Activity), changes
+	room, err := insertHeld(ctx, l.tx, l.lease.Attempt, l.lease.Epoch, b, why, l.now)
+	if err == nil && !room {
+		return errTooMuch
+	}
+	return err
+}
+
+// merge lays a batch over the activity's data and asks the completion rule. It
+// answers with the changes that it could not take; nil: it took the batch whole.
+func (s *Service) merge(ctx context.Context, l *live, b Batch) (unread map[string]string, err error) {
+	data, unread := b.sort()
+	if data == nil {
+		return unread, nil
+	}
+	if value, ok := data[elementSession]; ok {
+		delete(data, elementSession)
+		taken, err := l.addTime(ctx, b, value)
 		if err != nil {
-			return errCommitForm.Because(err)
+			return nil, err
 		}
-		ours, err := upsertSessionTime(ctx, l.tx, l.person, l.lease.Attempt, b.OfEpoch, b.Activity, centiseconds)
-		if err != nil {
-			return err
-		}
-		if !ours {
-			return errCommitForm.Because(fmt.Errorf("session %d is not of attempt %d", b.OfEpoch, l.lease.Attempt))
+		if !taken {
+			unread = joined(unread, map[string]string{elementSession: value})
 		}
 	}
 	merged, err := mergeData(ctx, l.tx, l.lease.Attempt, b.Activity, data, b.Over)
-	if errors.Is(err, lms.ErrNotFound) {
-		return errCommitForm.Because(err)
+	if errors.Is(err, lms.ErrNotFound) { // no such activity, or no room
+		return joined(unread, data), nil
 	}
 	if err != nil {
-		return err
-	}
-	if merged.Size > maxData {
-		return errTooMuch
+		return nil, err
 	}
 	_, status := data[elementStatus]
 	_, raw := data[elementRaw]
 	if b.Over || status || raw {
-		return s.judge(ctx, l, b, merged)
+		err = s.judge(ctx, l, b, merged)
 	}
-	return nil
+	return unread, err
+}
+
+func joined(a, b map[string]string) map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, a)
+	maps.Copy(all, b)
+	return all
+}
+
+// addTime adds the time that the content reported for a session. False: it is no
+// session of this attempt.
+func (l *live) addTime(ctx context.Context, b Batch, span string) (bool, error) {
+	centiseconds, err := ParseTimespan(span)
+	if err != nil {
+		return false, err
+	}
+	return upsertSessionTime(ctx, l.tx, l.person, l.lease.Attempt, b.OfEpoch, b.Activity, centiseconds)
 }
 
 // judge decides the lesson's status and, with it, completion. Once met, a
@@ -201,22 +248,11 @@ func (s *Service) judge(ctx context.Context, l *live, b Batch, merged mergedRow)
 	return err
 }
 
-// Beat is a sign of life from a player that is visible and used. It keeps the
-// application session alive as well.
+// Beat is a sign of life from a player that is visible and used.
 //
-// Errors: lms.ErrNotFound, lms.ErrFenced.
+// Errors: those of forLive.
 func (s *Service) Beat(ctx context.Context, b Bearer, now time.Time) (saved Saved, err error) {
-	err = s.forLive(ctx, b, now, func(l *live) error {
-		if err := s.Accounts.Touch(ctx, l.tx, l.lease.Session, now); err != nil {
-			return err
-		}
-		saved = Saved{
-			Acked: Acked{l.lease.Epoch, l.lease.Seq}, SavedAt: now,
-			Completed: l.enrollment.State == lms.Completed, CompletedAt: l.enrollment.CompletedAt,
-		}
-		saved.SeatMS, err = selectSeat(ctx, l.tx, l.lease.Attempt)
-		return err
-	})
+	err = s.forLive(ctx, b, now, func(l *live) error { return l.saved(ctx, &saved) })
 	if err != nil {
 		return Saved{}, err
 	}
@@ -226,7 +262,6 @@ func (s *Service) Beat(ctx context.Context, b Bearer, now time.Time) (saved Save
 // State is what the run-time starts from: the content's own data as last saved, and
 // what the system tells it (SCORM 1.2 RTE 3.4.4).
 type State struct {
-	Standard    lms.Standard      `json:"standard"`
 	Launch      string            `json:"launch"`
 	Activity    string            `json:"activity"`
 	Data        map[string]string `json:"data"`
@@ -245,7 +280,7 @@ type State struct {
 
 // Restore gives the live player the state to start from.
 //
-// Errors: lms.ErrNotFound, lms.ErrFenced.
+// Errors: those of forLive.
 func (s *Service) Restore(ctx context.Context, b Bearer, now time.Time) (st State, err error) {
 	err = s.forLive(ctx, b, now, func(l *live) error {
 		content, err := s.Courses.Content(ctx, l.tx, l.enrollment.Version)
@@ -265,7 +300,7 @@ func (s *Service) Restore(ctx context.Context, b Bearer, now time.Time) (st Stat
 			return err
 		}
 		st = State{
-			Standard: content.Standard, Launch: content.Launch, Activity: content.Activity,
+			Launch: content.Launch, Activity: content.Activity,
 			Data: row.Data, Entry: Entry(row.Data, row.Finished), TotalTime: FormatTimespan(total),
 			Credit: "credit", LessonMode: "normal",
 			StudentID: fmt.Sprint(person.MOPDID), StudentName: person.SortName(),

@@ -1,6 +1,7 @@
 package player
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -18,8 +19,7 @@ func TestChangesMergeOverWhatWasSaved(t *testing.T) {
 	require.Equal(t, "ab-initio", s.state().Entry)
 	s.set("cmi.core.lesson_location", "1", "cmi.suspend_data", "a")
 	saved := s.set("cmi.core.lesson_location", "2")
-	require.Equal(t, Acked{s.l.Epoch, 2}, saved.Acked)
-	require.True(t, w.now.Equal(saved.SavedAt))
+	require.Equal(t, int64(2), saved.Seq)
 	st := s.state()
 	require.Equal(t, map[string]string{"cmi.core.lesson_location": "2", "cmi.suspend_data": "a"}, st.Data)
 	require.Equal(t, w.person.SortName(), st.StudentName)
@@ -35,7 +35,7 @@ func TestACommitSentTwiceCountsOnce(t *testing.T) {
 	s.set("cmi.suspend_data", "second")
 	saved, err := s.send(first)
 	require.NoError(t, err)
-	require.Equal(t, Acked{s.l.Epoch, 2}, saved.Acked)
+	require.Equal(t, int64(2), saved.Seq)
 	require.Equal(t, "second", s.state().Data["cmi.suspend_data"])
 }
 
@@ -54,7 +54,7 @@ func TestACommitThatSkipsOneIsToldWhatIsSaved(t *testing.T) {
 	// All that is not acknowledged, in one request, duplicates included.
 	saved, err := s.send(last, Batch{Seq: 1, Activity: "item-1", Changes: map[string]string{"cmi.suspend_data": "other"}}, skipped)
 	require.NoError(t, err)
-	require.Equal(t, int64(3), saved.Acked.Seq)
+	require.Equal(t, int64(3), saved.Seq)
 	require.Equal(t, "3", s.state().Data["cmi.suspend_data"])
 }
 
@@ -64,14 +64,14 @@ func TestOfManyCommitsUnderOneNumberOneHasAnEffect(t *testing.T) {
 	s := w.launch()
 	for i, err := range lmstest.Race(t, w.db, func(i int) error {
 		saved, err := s.send(Batch{Seq: 1, Changes: map[string]string{"cmi.suspend_data": numbered(i), elementStatus: "completed"}})
-		if err == nil && saved.Acked != (Acked{s.l.Epoch, 1}) {
-			t.Errorf("commit %d: acknowledged %v", i, saved.Acked)
+		if err == nil && saved.Seq != 1 {
+			t.Errorf("commit %d: acknowledged %d", i, saved.Seq)
 		}
 		return err
 	}) {
 		require.NoError(t, err, "commit %d", i)
 	}
-	require.Equal(t, 1, w.count(`SELECT seq FROM player.leases`))
+	require.Equal(t, 1, w.count(`SELECT seq FROM player.sessions`))
 	require.Equal(t, lms.Completed, w.state())
 }
 
@@ -83,7 +83,7 @@ func TestTheDatabaseAloneLetsANumberHaveOneEffect(t *testing.T) {
 	for range 3 {
 		tx, err := w.db.Begin(t.Context())
 		require.NoError(t, err)
-		advanced, err := advanceLease(t.Context(), tx, w.person.ID, s.l.Epoch, 1)
+		advanced, err := advance(t.Context(), tx, w.person.ID, s.l.Epoch, 1)
 		require.NoError(t, err)
 		if advanced {
 			effects++
@@ -104,13 +104,12 @@ func TestCompletedOrPassedCompletesAndStands(t *testing.T) {
 			w.pass(time.Minute)
 			saved := s.set(elementStatus, status)
 			require.True(t, saved.Completed)
-			require.True(t, w.now.Equal(*saved.CompletedAt))
 			at := w.now
 			w.pass(time.Minute)
 			saved = s.finish(elementStatus, "incomplete")
 			require.True(t, saved.Completed)
-			require.True(t, at.Equal(*saved.CompletedAt))
 			require.Equal(t, lms.Completed, w.state())
+			require.Equal(t, 1, w.count(`SELECT count(*) FROM enrollments.enrollments WHERE completed_at = $1`, at))
 			st, err := w.s.Status(t.Context(), w.person.ID, w.active.ID)
 			require.NoError(t, err)
 			require.Equal(t, lms.Credited, st.Posted)
@@ -187,17 +186,66 @@ func TestAJournalDrainedLaterCorrectsItsOwnSessionsTime(t *testing.T) {
 	require.Equal(t, map[int64]int64{first.l.Epoch: 1, second.l.Epoch: 2}, third.l.Saved)
 }
 
-func TestTimeOfASessionThatIsNotTheirsIsRefused(t *testing.T) {
+// held is what is put aside of changes that could not be read.
+func (w *world) held() int {
+	w.t.Helper()
+	return w.count(`SELECT count(*) FROM player.held_commits WHERE reason = 'unreadable'`)
+}
+
+func TestWhatCannotBeReadIsHeldAndHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spoil func(*Batch)
+		taken bool // the rest of the batch counts
+	}{
+		"no element of the run-time":      {func(b *Batch) { b.Changes["adl.nav.request"] = "continue" }, true},
+		"an element of a very long name":  {func(b *Batch) { b.Changes["cmi."+strings.Repeat("x", maxElement)] = "x" }, true},
+		"a value of too many characters":  {func(b *Batch) { b.Changes["cmi.comments"] = strings.Repeat("é", maxValue+1) }, true},
+		"a value that no database stores": {func(b *Batch) { b.Changes["cmi.comments"] = "a\x00b" }, true},
+		"an element that none stores":     {func(b *Batch) { b.Changes["cmi.\x00"] = "x" }, true},
+		"time that is none":               {func(b *Batch) { b.Changes[elementSession] = "1h" }, true},
+		"time of somebody else's session": {func(b *Batch) { b.Changes[elementSession], b.OfEpoch = "0000:20:00", 2 }, true},
+		"an activity that is not there":   {func(b *Batch) { b.Activity = "item-9" }, false},
+		"an activity that none stores":    {func(b *Batch) { b.Activity = "item\x00" }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.launch()
+			w.fence() // epoch 2 has no session
+			s := w.launch()
+			b := s.next("cmi.suspend_data", "bookmark")
+			c.spoil(&b)
+			saved, err := s.send(b)
+			require.NoError(t, err)
+			require.Equal(t, Unreadable, saved.Held)
+			require.Equal(t, int64(1), saved.Seq, "the journal goes on")
+			require.Equal(t, 1, w.held())
+			require.Zero(t, w.count(`SELECT count(*) FROM player.session_times`))
+			_, taken := s.state().Data["cmi.suspend_data"]
+			require.Equal(t, c.taken, taken)
+			require.True(t, s.set(elementStatus, "passed").Completed)
+		})
+	}
+}
+
+func TestHeldChangesHaveAnEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.launch()
-	w.fence() // epoch 2 has no session
 	s := w.launch()
-	b := s.next(elementSession, "0000:20:00")
-	b.OfEpoch = 2
-	_, err := s.send(b)
-	require.ErrorIs(t, err, errCommitForm)
-	require.Zero(t, w.count(`SELECT seq FROM player.leases`), "nothing was applied")
+	b := s.next()
+	for i := range 15 {
+		b.Changes[fmt.Sprint("x", i)] = strings.Repeat("x", maxValue)
+	}
+	var err error
+	for err == nil && b.Seq < 100 {
+		_, err = s.send(b)
+		b.Seq++
+	}
+	require.ErrorIs(t, err, errTooMuch)
+	require.Equal(t, maxHeld/(15*maxValue), w.held())
+	s.seq = b.Seq - 2
+	s.set("cmi.suspend_data", "the number that was refused is free")
 }
 
 func TestSeatTimeIsMeasuredFromArrivals(t *testing.T) {
@@ -208,7 +256,6 @@ func TestSeatTimeIsMeasuredFromArrivals(t *testing.T) {
 	saved, err := w.s.Beat(t.Context(), s.bearer(), w.now)
 	require.NoError(t, err)
 	require.Equal(t, int64(30_000), saved.SeatMS)
-	require.Equal(t, 1, w.touched, "the application session stays alive")
 	w.pass(90 * time.Second)
 	require.Equal(t, int64(120_000), s.set("cmi.suspend_data", "x").SeatMS)
 	w.pass(91 * time.Second)
@@ -220,6 +267,33 @@ func TestSeatTimeIsMeasuredFromArrivals(t *testing.T) {
 	require.Equal(t, int64(125_000), s.set("cmi.suspend_data", "z").SeatMS)
 }
 
+func TestEveryCallOfThePlayerKeepsItsSessionAlive(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.launch()
+	_, err := w.s.Beat(t.Context(), s.bearer(), w.now)
+	require.NoError(t, err)
+	s.set("cmi.suspend_data", "x")
+	require.Equal(t, 2, w.touched)
+}
+
+func TestWithItsSessionOverThePlayerStopsAndNothingIsTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.launch()
+	s.set("cmi.suspend_data", "mine")
+	w.signedOut.Store(true)
+	_, err := w.s.Beat(t.Context(), s.bearer(), w.now)
+	require.ErrorIs(t, err, lms.ErrUnauthenticated)
+	late := s.next("cmi.suspend_data", "of whoever sits there now")
+	_, err = s.send(late)
+	require.ErrorIs(t, err, lms.ErrUnauthenticated)
+	w.signedOut.Store(false) // signed in again
+	again := w.launch()
+	require.Equal(t, "mine", again.state().Data["cmi.suspend_data"])
+	require.Equal(t, map[int64]int64{s.l.Epoch: 1}, again.l.Saved, "the journal knows what was not taken")
+}
+
 func TestWhatArrivesAfterTheWindowIsHeldWithItsEvidence(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -228,20 +302,12 @@ func TestWhatArrivesAfterTheWindowIsHeldWithItsEvidence(t *testing.T) {
 	s.set("cmi.suspend_data", "in time")
 	w.pass(2 * time.Minute)
 	saved := s.finish(elementStatus, "passed")
-	require.Equal(t, "window_over", saved.Held)
-	require.Equal(t, int64(2), saved.Acked.Seq, "the journal may forget it")
+	require.Equal(t, WindowOver, saved.Held)
+	require.Equal(t, int64(2), saved.Seq, "the journal may forget it")
 	require.False(t, saved.Completed)
 	require.Equal(t, lms.Active, w.state())
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM player.held_commits WHERE changes->>'cmi.core.lesson_status' = 'passed' AND finished AND of_epoch = $1`, s.l.Epoch))
 	require.Equal(t, map[string]string{"cmi.suspend_data": "in time"}, s.state().Data)
-}
-
-func TestAnActivityThatIsNotThereIsRefused(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	s := w.launch()
-	_, err := s.send(Batch{Seq: 1, Activity: "item-9", Changes: map[string]string{"cmi.suspend_data": "x"}})
-	require.ErrorIs(t, err, errCommitForm)
 }
 
 func TestALessonKeepsAMegabyteAtMost(t *testing.T) {
@@ -252,7 +318,6 @@ func TestALessonKeepsAMegabyteAtMost(t *testing.T) {
 	for i := range maxData / maxValue {
 		s.set("cmi.interactions."+numbered(i), big)
 	}
-	_, err := s.send(s.next("cmi.suspend_data", big))
-	require.ErrorIs(t, err, errTooMuch)
+	require.Equal(t, Unreadable, s.set("cmi.suspend_data", big).Held, "there is no room for it")
 	require.Equal(t, maxData/maxValue, len(s.state().Data), "and what was saved stays")
 }

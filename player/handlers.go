@@ -1,7 +1,6 @@
 package player
 
 import (
-	"crypto/sha256"
 	"errors"
 	"strconv"
 
@@ -102,9 +101,8 @@ func (h handlers) launch(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	session := sha256.Sum256([]byte(web.SessionToken(c)))
 	l, err := h.s.Launch(c.UserContext(), LaunchRequest{
-		Person: web.Viewer(c).ID, Enrollment: id, Session: session[:], Device: deviceOf(c), From: c.IP(),
+		Person: web.Viewer(c).ID, Enrollment: id, Session: web.HashToken(web.SessionToken(c)), Device: deviceOf(c), From: web.From(c),
 	}, h.w.Now())
 	if err != nil {
 		return err

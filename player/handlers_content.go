@@ -16,15 +16,20 @@ import (
 // errWorker refuses service workers: one could answer in the place of the run-time.
 var errWorker = lms.NewError(lms.Forbidden, "service_worker")
 
+// sandbox is what course content may do wherever it is opened, also outside of the
+// player's frame.
+const sandbox = "sandbox allow-scripts allow-same-origin allow-forms allow-popups allow-modals allow-downloads"
+
 // guardContent sets what every answer on a content host has. Content loads and sends
 // within its own host only; who may frame it is the application and itself.
 func (h handlers) guardContent(c *fiber.Ctx) error {
 	c.Set("X-Content-Type-Options", "nosniff")
 	c.Set("Referrer-Policy", "same-origin")
 	c.Set("Cross-Origin-Resource-Policy", "same-origin")
+	c.Set("Origin-Agent-Cluster", "?1") // a course that loops freezes itself alone
 	c.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 	// Old packages write script and style into their pages and build code from strings.
-	c.Set("Content-Security-Policy", "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' data: blob:; form-action 'self'; base-uri 'self'; frame-ancestors 'self' "+h.appOrigin())
+	c.Set("Content-Security-Policy", "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' data: blob:; form-action 'self'; base-uri 'self'; "+sandbox+"; frame-ancestors 'self' "+h.appOrigin())
 	if h.w.AppURL.Scheme == "https" {
 		c.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 	}
@@ -97,7 +102,7 @@ func (h handlers) answer(c *fiber.Ctx, body any, err error) error {
 		return c.JSON(body)
 	}
 	e, ok := lms.AsError(err)
-	if !ok || !errors.Is(err, lms.ErrFenced) && !errors.Is(err, errGap) {
+	if !ok || !errors.Is(err, lms.ErrFenced) && !errors.Is(err, errOtherCourse) && !errors.Is(err, errGap) {
 		return err
 	}
 	out := fiber.Map{"code": e.Code, "message": h.w.Sentence(c, e)}
@@ -107,8 +112,8 @@ func (h handlers) answer(c *fiber.Ctx, body any, err error) error {
 	if since, ok := e.Args["Since"].(time.Time); ok {
 		out["since"] = since
 	}
-	if epoch, ok := e.Args["Epoch"].(int64); ok {
-		out["acked"] = fiber.Map{"epoch": epoch, "seq": e.Args["Seq"]}
+	if seq, ok := e.Args["Seq"].(int64); ok {
+		out["seq"] = seq
 	}
 	return c.Status(web.Status(e)).JSON(out)
 }

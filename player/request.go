@@ -17,6 +17,7 @@ const (
 	maxElement = 255     // bytes of an element's name
 	maxValue   = 64_000  // characters of a value (suspend_data; others have less)
 	maxEarlier = 200     // batches sent along with the last one
+	maxHeld    = 8 << 20 // bytes of changes that are held of one attempt
 )
 
 // Batch is a numbered set of changes: what the content set since the batch before.
@@ -36,7 +37,8 @@ type CommitRequest struct {
 	Earlier []Batch `json:"earlier"`
 }
 
-// parseCommit reads a commit's body.
+// parseCommit reads a commit's body: its form and numbers. What content put into it
+// is judged batch by batch, since a refusal would hold up all that comes after it.
 //
 // Errors: errTooMuch, errCommitForm.
 func parseCommit(body []byte) (CommitRequest, error) {
@@ -57,15 +59,10 @@ func parseCommit(body []byte) (CommitRequest, error) {
 	}
 	last := int64(0)
 	for _, b := range r.batches() {
-		if b.Seq <= last || b.OfEpoch < 0 || b.OfEpoch > r.Epoch || b.Activity == "" {
+		if b.Seq <= last {
 			return r, errCommitForm
 		}
 		last = b.Seq
-		for element, value := range b.Changes {
-			if err := checkChange(element, value); err != nil {
-				return r, err
-			}
-		}
 	}
 	return r, nil
 }
@@ -74,17 +71,40 @@ func (r CommitRequest) batches() []Batch {
 	return append(r.Earlier[:len(r.Earlier):len(r.Earlier)], r.Batch)
 }
 
-func checkChange(element, value string) error {
-	if !strings.HasPrefix(element, "cmi.") || len(element) > maxElement || strings.ContainsRune(element, 0) || strings.ContainsRune(value, 0) {
-		return errCommitForm
+// sort tells the changes that are some element's of the run-time from those that
+// cannot be read, nil if there are none. Of a batch of no activity none can: read is
+// nil then.
+func (b Batch) sort() (read, unread map[string]string) {
+	if b.Activity == "" || !isText(b.Activity) {
+		return nil, joined(b.Changes, nil)
 	}
-	if utf8.RuneCountInString(value) > maxValue {
-		return errTooMuch
-	}
-	if element == elementSession {
-		if _, err := ParseTimespan(value); err != nil {
-			return errCommitForm.Because(err)
+	read = map[string]string{}
+	for element, value := range b.Changes {
+		if isChange(element, value) {
+			read[element] = value
+		} else {
+			if unread == nil {
+				unread = map[string]string{}
+			}
+			unread[element] = value
 		}
 	}
-	return nil
+	return read, unread
 }
+
+func isChange(element, value string) bool {
+	if !strings.HasPrefix(element, "cmi.") || len(element) > maxElement || !isText(element) ||
+		!isText(value) || utf8.RuneCountInString(value) > maxValue {
+		return false
+	}
+	if element == elementSession {
+		_, err := ParseTimespan(value)
+		return err == nil
+	}
+	return true
+}
+
+// isText tells whether Postgres can store it.
+func isText(s string) bool { return !strings.ContainsRune(s, 0) }
+
+func withoutNUL(s string) string { return strings.ReplaceAll(s, "\x00", "\uFFFD") }

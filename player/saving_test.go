@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mopd/lms"
+	"mopd/lms/lmstest"
 )
 
 // saved waits until the server holds a value.
@@ -155,6 +156,162 @@ func TestWorkThatAnotherComputerOvertookIsKeptAndShownNotSent(t *testing.T) {
 	p.navigate(p.learn())
 	p.play(p.frame(), initialize, get("cmi.suspend_data", "newer"))
 	require.True(t, evaluate[bool](t, p.ctx, `document.querySelector("#banner").hidden`), "it is told once")
+}
+
+// leaveUnsent makes calls while the line is down, and closes the course.
+func (p *tab) leaveUnsent(frame context.Context, calls ...call) {
+	p.t.Helper()
+	p.down.Store(true)
+	p.play(frame, calls...)
+	p.until(`document.querySelector("#save").dataset.state === "unsaved"`)
+	before := p.turnedAway.Load()
+	p.navigate("/my-courses")
+	until(p.t, p.ctx, "the last try of the closing page has failed", func(context.Context) (bool, error) {
+		return p.turnedAway.Load() > before, nil
+	})
+	p.down.Store(false)
+}
+
+func TestACompletionThatWasLeftUnsentIsShownAndTheCourseStaysClosed(t *testing.T) {
+	t.Parallel()
+	p := course(t)
+	frame := p.frame()
+	p.play(frame, initialize)
+	p.leaveUnsent(frame, set(elementStatus, "passed"), call{"Finish", "", "", "true", "0"})
+	p.navigate(p.learn())
+	p.sees("It is now in your training report.")
+	require.Equal(t, lms.Completed, p.state())
+	require.Zero(t, p.count(`SELECT count(*) FROM player.sessions WHERE epoch = 2 AND seq <> 1`), "the content did not run again")
+	require.False(t, evaluate[bool](t, p.ctx, `document.querySelector("#panel").hidden || !document.querySelector("#banner").hidden`))
+	p.choose("Go to my courses")
+	p.until(`location.pathname === "/my-courses"`)
+}
+
+func TestWhatTheServerRefusesForGoodIsPutAsideAndHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	p := course(t)
+	frame := p.frame()
+	p.play(frame, initialize)
+	p.leaveUnsent(frame, set("cmi.comments", poison), set("cmi.core.exit", "suspend"), call{"Finish", "", "", "true", "0"})
+	p.navigate(p.learn())
+	frame = p.frame()
+	p.sees("more from")
+	p.sees("It is kept on this computer.")
+	p.play(frame, initialize, set("cmi.suspend_data", poison), call{"Commit", "", "", "true", "0"})
+	until(t, p.ctx, "both numbers are acknowledged", func(context.Context) (bool, error) {
+		return 1 == p.count(`SELECT count(*) FROM player.sessions WHERE epoch = 2 AND seq = 2`), nil
+	})
+	p.play(frame, set("cmi.core.lesson_location", "4"))
+	p.saved("cmi.core.lesson_location", "4")
+	until(t, frame, "the journal keeps what was refused, and only that", func(ctx context.Context) (bool, error) {
+		n, err := chromedp.Run(ctx, chromedp.Evaluate[int](journaled, chromedp.EvalAwaitPromise))
+		return n == 2, err
+	})
+	p.play(frame, set(elementStatus, "passed"))
+	p.sees("You completed")
+}
+
+func TestWithoutRoomInTheJournalWhatWasLeftIsSentAllTheSame(t *testing.T) {
+	t.Parallel()
+	p := course(t)
+	frame := p.frame()
+	p.play(frame, initialize)
+	p.leaveUnsent(frame, set("cmi.suspend_data", "unsent"))
+	p.prelude = `IDBObjectStore.prototype.put = () => { throw new DOMException("full", "QuotaExceededError"); }`
+	p.navigate(p.learn())
+	p.play(p.frame(), initialize, get("cmi.suspend_data", "unsent"))
+	p.sees("keep this window open until you see")
+	p.prelude = ""
+	p.navigate(p.learn())
+	frame = p.frame()
+	p.play(frame, initialize, get("cmi.suspend_data", "unsent"))
+	require.True(t, evaluate[bool](t, p.ctx, `document.querySelector("#banner").hidden`), "nothing is told to be left")
+}
+
+func TestWithoutAJournalNothingIsSaidToBeKept(t *testing.T) {
+	t.Parallel()
+	p := course(t, func(w *world) { w.prelude = `IDBFactory.prototype.open = () => { throw new Error("none"); }` })
+	frame := p.frame()
+	p.down.Store(true)
+	p.play(frame, initialize, set("cmi.suspend_data", "x"))
+	p.sees("Keep this window open until it is saved.")
+	p.fence()
+	p.down.Store(false)
+	p.sees("this browser could not keep it")
+}
+
+func TestAPlayerStopsWithTheReasonAndTheWayOn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		stop         func(*tab)
+		title, way   string
+		destinations string
+	}{
+		"another course": {func(p *tab) { p.takenByAnother() }, "You have another course open", "Go to my courses", "/my-courses"},
+		"signed out":     {func(p *tab) { p.signedOut.Store(true) }, "You were signed out", "Sign in", "/sign-in?next="},
+		"set aside":      {func(p *tab) { p.fence() }, "This course has stopped here", "Go to my courses", "/my-courses"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := course(t)
+			frame := p.frame()
+			p.play(frame, initialize, set("cmi.suspend_data", "saved"))
+			p.saved("cmi.suspend_data", "saved")
+			c.stop(p)
+			p.play(frame, set("cmi.suspend_data", "unsent"))
+			p.sees(c.title)
+			p.sees("It is kept on this computer.")
+			require.Contains(t, evaluate[string](t, p.ctx, fmt.Sprintf(`[...document.querySelectorAll("#panel-actions a")].find(a => a.textContent === %q).getAttribute("href")`, c.way)), c.destinations)
+		})
+	}
+}
+
+// takenByAnother launches another course of the same person.
+func (w *world) takenByAnother() {
+	w.t.Helper()
+	w.fence()
+	_, err := w.db.Exec(w.t.Context(), `UPDATE enrollments.enrollments SET state = 'ready' WHERE id = $1`, w.active.ID)
+	require.NoError(w.t, err)
+	mine := w.active
+	w.active = lmstest.Enrollment(w.t, w.db, w.person, lmstest.Course(w.t, w.db), func(e *lms.Enrollment) { e.State = lms.Active })
+	w.launch()
+	w.active = mine
+}
+
+func TestLeavingAPlayerThatIsNoMoreTheLiveOneSaysSo(t *testing.T) {
+	t.Parallel()
+	p := course(t)
+	frame := p.frame()
+	p.play(frame, initialize)
+	evaluate[any](t, frame, `void (document.querySelector("#sco").contentWindow.lastWords = api => api.LMSSetValue("cmi.suspend_data", "last"))`)
+	p.until(`document.querySelector("#save").dataset.state === "saved"`)
+	p.fence()
+	p.click("#exit")
+	p.sees("This course has stopped here")
+	p.sees("It is kept on this computer.")
+	p.click("#exit")
+	p.until(`location.pathname === "/my-courses"`)
+}
+
+func TestAnAnswerThatIsNotOursIsAFailedTry(t *testing.T) {
+	t.Parallel()
+	p := course(t)
+	frame := p.frame()
+	p.play(frame, initialize)
+	p.proxied.Store(true)
+	p.play(frame, set("cmi.suspend_data", "x"))
+	p.until(`document.querySelector("#save").dataset.state === "unsaved"`)
+	require.True(t, evaluate[bool](t, p.ctx, `document.querySelector("#panel").hidden`))
+	p.proxied.Store(false)
+	p.saved("cmi.suspend_data", "x")
+}
+
+func TestACompletionForNoCreditPromisesNoHours(t *testing.T) {
+	t.Parallel()
+	p := course(t, func(w *world) { w.posted = lms.Denied })
+	p.play(p.frame(), initialize, set(elementStatus, "passed"))
+	p.sees("earns no clock hours")
+	require.False(t, evaluate[bool](t, p.ctx, `document.querySelector("#panel").innerText.includes("1.25")`))
 }
 
 func TestASecondTabTakesOverVisibly(t *testing.T) {

@@ -2,17 +2,16 @@ package player
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"mopd/lms"
 	"mopd/lms/pg"
+	"mopd/lms/web"
 )
 
 // grantAfter is how long a content grant outlasts the completion window.
@@ -22,9 +21,6 @@ const grantAfter = 30 * 24 * time.Hour
 // What it has not sent stays in its journal.
 func (s *Service) Fence(ctx context.Context, tx pgx.Tx, p lms.PersonID) error {
 	if err := pg.LockPerson(ctx, tx, p); err != nil {
-		return err
-	}
-	if err := endSessionsAsSeen(ctx, tx, p); err != nil {
 		return err
 	}
 	return fenceLease(ctx, tx, p)
@@ -136,26 +132,20 @@ type LaunchRequest struct {
 	From       string // network address, for the audit trail
 }
 
-// Acked is the last commit that the server has acknowledged.
-type Acked struct {
-	Epoch int64 `json:"epoch"`
-	Seq   int64 `json:"seq"`
-}
-
 // Launched is what the shell needs to run the course. The token is nowhere else:
 // the server keeps its hash.
 type Launched struct {
-	Label   string          `json:"-"`
-	Token   string          `json:"token"`
-	Epoch   int64           `json:"epoch"`
-	Attempt lms.AttemptID   `json:"attempt"`
-	Acked   Acked           `json:"acked"`
-	Saved   map[int64]int64 `json:"saved"` // session epoch -> last number acknowledged in it
-	SeatMS  int64           `json:"seat_ms"`
-	Title   string          `json:"title"`
-	Learner lms.MOPDID      `json:"learner"`
-	Ends    time.Time       `json:"ends"` // first instant after the completion window
-	Now     time.Time       `json:"now"`
+	Label      string           `json:"-"`
+	Token      string           `json:"token"`
+	Epoch      int64            `json:"epoch"`
+	Enrollment lms.EnrollmentID `json:"enrollment"`
+	Attempt    lms.AttemptID    `json:"attempt"`
+	Saved      map[int64]int64  `json:"saved"` // session epoch -> last number acknowledged in it
+	SeatMS     int64            `json:"seat_ms"`
+	Title      string           `json:"title"`
+	Learner    lms.MOPDID       `json:"learner"`
+	Ends       time.Time        `json:"ends"` // first instant after the completion window
+	Now        time.Time        `json:"now"`
 }
 
 // Launch makes the caller the person's one live player. Any earlier one is fenced
@@ -215,28 +205,25 @@ func (s *Service) open(ctx context.Context, tx pgx.Tx, e lms.Enrollment, r Launc
 	if err != nil {
 		return err
 	}
-	if err := insertActivity(ctx, tx, attempt.ID, content.Activity); err != nil {
+	if err := insertActivity(ctx, tx, attempt, content.Activity); err != nil {
 		return err
 	}
 	if l.Label, err = grantOf(ctx, tx, e, fresh, e.LastDay.End().Add(grantAfter), now); err != nil {
 		return err
 	}
-	if l.Epoch, err = takeLease(ctx, tx, e.Person, attempt.ID, hash(l.Token), r.Session); err != nil {
+	if l.Epoch, err = takeLease(ctx, tx, e.Person, attempt, web.HashToken(l.Token), r.Session); err != nil {
 		return err
 	}
-	if err := endSessions(ctx, tx, e.Person, now); err != nil {
+	if err := insertSession(ctx, tx, e.Person, l.Epoch, attempt, r.Device.Name, now); err != nil {
 		return err
 	}
-	if err := insertSession(ctx, tx, e.Person, l.Epoch, attempt.ID, r.Device.Name, now); err != nil {
+	if l.Saved, err = selectSaved(ctx, tx, attempt); err != nil {
 		return err
 	}
-	if l.Saved, err = selectSaved(ctx, tx, attempt.ID); err != nil {
+	if l.SeatMS, err = selectSeat(ctx, tx, attempt); err != nil {
 		return err
 	}
-	if l.SeatMS, err = selectSeat(ctx, tx, attempt.ID); err != nil {
-		return err
-	}
-	l.Attempt, l.Acked = attempt.ID, Acked{attempt.Epoch, attempt.Seq}
+	l.Enrollment, l.Attempt = e.ID, attempt
 	l.Title, l.Learner, l.Ends = e.Title, person.MOPDID, e.LastDay.End()
 	return s.Accounts.Audit(ctx, tx, lms.AuditEntry{
 		Actor: e.Person, Action: "launch", Subject: e.Person,
@@ -246,9 +233,7 @@ func (s *Service) open(ctx context.Context, tx pgx.Tx, e lms.Enrollment, r Launc
 
 // Status is where a course stands, for the shell that waits for its credit.
 type Status struct {
-	State       lms.EnrollmentState `json:"state"`
-	Posted      lms.CreditStatus    `json:"posted"` // "" while it is not
-	CompletedAt *time.Time          `json:"completed_at"`
+	Posted lms.CreditStatus `json:"posted"` // "" while it is not
 }
 
 // Status tells where a person's enrollment and its credit stand.
@@ -260,41 +245,10 @@ func (s *Service) Status(ctx context.Context, p lms.PersonID, id lms.EnrollmentI
 		if err != nil {
 			return err
 		}
-		st = Status{State: e.State, CompletedAt: e.CompletedAt}
 		if e.State == lms.Completed {
 			st.Posted, err = s.Registry.Posted(ctx, tx, id)
 		}
 		return err
 	})
 	return st, err
-}
-
-func (s *Service) random(n int) ([]byte, error) {
-	b := make([]byte, n)
-	if _, err := io.ReadFull(s.Random, b); err != nil {
-		return nil, fmt.Errorf("random bytes: %w", err)
-	}
-	return b, nil
-}
-
-// freshLabel is the name of a new content host: a DNS label of more than 128 random bits.
-func (s *Service) freshLabel() (string, error) {
-	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-	b, err := s.random(26)
-	if err != nil {
-		return "", err
-	}
-	for i := range b {
-		n := byte(len(letters))
-		if i == 0 {
-			n = 26 // a host name begins with a letter
-		}
-		b[i] = letters[b[i]%n]
-	}
-	return string(b), nil
-}
-
-func hash(token string) []byte {
-	sum := sha256.Sum256([]byte(token))
-	return sum[:]
 }

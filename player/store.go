@@ -69,20 +69,14 @@ func insertNoCredit(ctx context.Context, tx pgx.Tx, e lms.Enrollment, earnsAgain
 
 // --- the launch ---
 
-type attemptRow struct {
-	ID    lms.AttemptID
-	Epoch int64
-	Seq   int64
-}
-
 // attemptOf is the enrollment's attempt for credit, made at its first launch.
-func attemptOf(ctx context.Context, tx pgx.Tx, e lms.Enrollment, now time.Time) (attemptRow, error) {
+func attemptOf(ctx context.Context, tx pgx.Tx, e lms.Enrollment, now time.Time) (lms.AttemptID, error) {
 	if _, err := exec(ctx, tx, "insert attempt", `INSERT INTO player.attempts (person, enrollment, version, mode, n, recorded_at)
 		VALUES ($1, $2, $3, 'credit', 1, $4) ON CONFLICT ON CONSTRAINT attempts_enrollment_mode_n_key DO NOTHING`,
 		e.Person, e.ID, e.Version, now); err != nil {
-		return attemptRow{}, err
+		return 0, err
 	}
-	return one[attemptRow](ctx, tx, "select attempt", `SELECT id, epoch, seq FROM player.attempts
+	return scalar[lms.AttemptID](ctx, tx, "select attempt", `SELECT id FROM player.attempts
 		WHERE enrollment = $1 AND mode = 'credit' AND n = 1`, e.ID)
 }
 
@@ -104,26 +98,15 @@ func grantOf(ctx context.Context, tx pgx.Tx, e lms.Enrollment, fresh string, exp
 func takeLease(ctx context.Context, tx pgx.Tx, p lms.PersonID, a lms.AttemptID, tokenHash, session []byte) (int64, error) {
 	return scalar[int64](ctx, tx, "take lease", `INSERT INTO player.leases AS l (person, epoch, attempt, token_hash, session)
 		VALUES ($1, 1, $2, $3, $4)
-		ON CONFLICT (person) DO UPDATE SET epoch = l.epoch + 1, seq = 0, attempt = EXCLUDED.attempt,
+		ON CONFLICT (person) DO UPDATE SET epoch = l.epoch + 1, attempt = EXCLUDED.attempt,
 			token_hash = EXCLUDED.token_hash, session = EXCLUDED.session
 		RETURNING epoch`, p, a, tokenHash, session)
 }
 
 // fenceLease leaves the person without a live player.
 func fenceLease(ctx context.Context, tx pgx.Tx, p lms.PersonID) error {
-	_, err := exec(ctx, tx, "fence lease", `UPDATE player.leases SET epoch = epoch + 1, seq = 0, token_hash = NULL
+	_, err := exec(ctx, tx, "fence lease", `UPDATE player.leases SET epoch = epoch + 1, token_hash = NULL
 		WHERE person = $1 AND token_hash IS NOT NULL`, p)
-	return err
-}
-
-func endSessions(ctx context.Context, tx pgx.Tx, p lms.PersonID, at time.Time) error {
-	_, err := exec(ctx, tx, "end sessions", `UPDATE player.sessions SET ended_at = $2 WHERE person = $1 AND ended_at IS NULL`, p, at)
-	return err
-}
-
-// endSessionsAsSeen ends the person's sessions where the server last heard of them.
-func endSessionsAsSeen(ctx context.Context, tx pgx.Tx, p lms.PersonID) error {
-	_, err := exec(ctx, tx, "end sessions", `UPDATE player.sessions SET ended_at = seen_at WHERE person = $1 AND ended_at IS NULL`, p)
 	return err
 }
 

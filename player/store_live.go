@@ -2,7 +2,6 @@ package player
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -39,26 +38,18 @@ type leaseRow struct {
 }
 
 func selectLease(ctx context.Context, tx pgx.Tx, p lms.PersonID) (leaseRow, error) {
-	return one[leaseRow](ctx, tx, "select lease", `SELECT l.epoch, l.seq, l.attempt, a.enrollment, l.token_hash, l.session, s.device, s.opened_at, s.seen_at
+	return one[leaseRow](ctx, tx, "select lease", `SELECT l.epoch, coalesce(s.seq, 0) AS seq, l.attempt, a.enrollment, l.token_hash, l.session, s.device, s.opened_at, s.seen_at
 		FROM player.leases l JOIN player.attempts a ON a.id = l.attempt
 		LEFT JOIN player.sessions s ON s.person = l.person AND s.epoch = l.epoch
 		WHERE l.person = $1`, p)
 }
 
-// advanceLease is the compare-and-set that lets one commit have one effect.
-func advanceLease(ctx context.Context, tx pgx.Tx, p lms.PersonID, epoch, seq int64) (bool, error) {
-	n, err := exec(ctx, tx, "advance lease", `UPDATE player.leases SET seq = $3
-		WHERE person = $1 AND epoch = $2 AND seq = $3 - 1 AND token_hash IS NOT NULL`, p, epoch, seq)
+// advance is the compare-and-set that lets one commit have one effect, in a session
+// that holds the lease.
+func advance(ctx context.Context, tx pgx.Tx, p lms.PersonID, epoch, seq int64) (bool, error) {
+	n, err := exec(ctx, tx, "advance session", `UPDATE player.sessions s SET seq = $3 FROM player.leases l
+		WHERE s.person = $1 AND s.epoch = $2 AND s.seq = $3 - 1 AND l.person = s.person AND l.epoch = s.epoch AND l.token_hash IS NOT NULL`, p, epoch, seq)
 	return n == 1, err
-}
-
-// updateSaved notes what is acknowledged, for the session and for its attempt.
-func updateSaved(ctx context.Context, tx pgx.Tx, p lms.PersonID, a lms.AttemptID, epoch, seq int64) error {
-	if _, err := exec(ctx, tx, "update session", `UPDATE player.sessions SET seq = $3 WHERE person = $1 AND epoch = $2`, p, epoch, seq); err != nil {
-		return err
-	}
-	_, err := exec(ctx, tx, "update attempt", `UPDATE player.attempts SET epoch = $2, seq = $3 WHERE id = $1`, a, epoch, seq)
-	return err
 }
 
 func updateSeen(ctx context.Context, tx pgx.Tx, p lms.PersonID, epoch int64, now time.Time, seat time.Duration) error {
@@ -82,16 +73,15 @@ type mergedRow struct {
 	Status string
 	Raw    string
 	Exit   string
-	Size   int
 }
 
 // mergeData lays changes over an activity's data. ErrNotFound: the attempt has no
-// such activity.
+// such activity, or no room for them.
 func mergeData(ctx context.Context, tx pgx.Tx, a lms.AttemptID, activity string, changes map[string]string, finished bool) (mergedRow, error) {
 	return one[mergedRow](ctx, tx, "merge data", `UPDATE player.activity_data SET data = data || $3, finished = $4
-		WHERE attempt = $1 AND activity = $2
+		WHERE attempt = $1 AND activity = $2 AND octet_length((data || $3)::text) <= $5
 		RETURNING coalesce(data->>'cmi.core.lesson_status', '') AS status, coalesce(data->>'cmi.core.score.raw', '') AS raw,
-			coalesce(data->>'cmi.core.exit', '') AS exit, octet_length(data::text) AS size`, a, activity, changes, finished)
+			coalesce(data->>'cmi.core.exit', '') AS exit`, a, activity, changes, finished, maxData)
 }
 
 func updateStatus(ctx context.Context, tx pgx.Tx, a lms.AttemptID, activity, status string) error {
@@ -117,14 +107,11 @@ func selectTotalTime(ctx context.Context, tx pgx.Tx, a lms.AttemptID, activity s
 		WHERE s.attempt = $1 AND t.activity = $2 AND s.epoch < $3`, a, activity, before)
 }
 
-func insertHeld(ctx context.Context, tx pgx.Tx, a lms.AttemptID, epoch int64, b Batch, now time.Time) error {
-	changes := b.Changes
-	if changes == nil {
-		changes = map[string]string{}
-	}
-	if _, err := exec(ctx, tx, "hold commit", `INSERT INTO player.held_commits (attempt, epoch, seq, activity, of_epoch, finished, reason, changes, recorded_at)
-		VALUES ($1, $2, $3, $4, $5, $6, 'window_over', $7, $8)`, a, epoch, b.Seq, b.Activity, b.OfEpoch, b.Over, changes, now); err != nil {
-		return fmt.Errorf("batch %d: %w", b.Seq, err)
-	}
-	return nil
+// insertHeld holds a batch. False: the attempt has as much held as there may be.
+func insertHeld(ctx context.Context, tx pgx.Tx, a lms.AttemptID, epoch int64, b Batch, why Held, now time.Time) (bool, error) {
+	n, err := exec(ctx, tx, "hold commit", `INSERT INTO player.held_commits (attempt, epoch, seq, activity, of_epoch, finished, reason, changes, recorded_at)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+		WHERE octet_length($8::jsonb::text) + (SELECT coalesce(sum(octet_length(changes::text)), 0) FROM player.held_commits WHERE attempt = $1) <= $10`,
+		a, epoch, b.Seq, b.Activity, b.OfEpoch, b.Over, why, b.Changes, now, maxHeld)
+	return n == 1, err
 }

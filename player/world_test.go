@@ -36,15 +36,20 @@ type world struct {
 	files   files
 	// What the rooms around the player answer.
 	blockedUntil lms.Date
+	posted       lms.CreditStatus
 	mu           sync.Mutex
 	audit        []lms.AuditEntry
 	touched      int
 	now          time.Time
 	down         atomic.Bool // the run-time endpoints do not answer
+	turnedAway   atomic.Int32
+	signedOut    atomic.Bool // the application session is over
+	proxied      atomic.Bool // something on the way answers for the run-time endpoints
+	prelude      string      // runs in the frame before its script
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, db: lmstest.DB(t), files: files{}, now: lmstest.Now}
+	w := &world{t: t, db: lmstest.DB(t), files: files{}, now: lmstest.Now, posted: lms.Credited}
 	w.person = lmstest.Person(t, w.db)
 	course := lmstest.Course(t, w.db)
 	w.active = lmstest.Enrollment(t, w.db, w.person, course, func(e *lms.Enrollment) { e.State = lms.Active })
@@ -119,7 +124,7 @@ func (w *world) CanEarn(_ context.Context, _ pgx.Tx, _ lms.PersonID, _ lms.Cours
 }
 
 func (w *world) Posted(context.Context, pgx.Tx, lms.EnrollmentID) (lms.CreditStatus, error) {
-	return lms.Credited, nil
+	return w.posted, nil
 }
 
 // --- accounts ---
@@ -139,6 +144,9 @@ func (w *world) Touch(context.Context, pgx.Tx, []byte, time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.touched++
+	if w.signedOut.Load() {
+		return lms.ErrUnauthenticated
+	}
 	return nil
 }
 

@@ -45,7 +45,7 @@ class Session {
   private readonly use = new Use();
   private readonly sco = document.createElement("iframe");
   private overtaken: Entry[] = [];
-  private completed = false;
+  private ended = false; // completed, or out of time
   private exiting = false;
   private told = false; // that nothing can be kept on this computer
 
@@ -61,19 +61,23 @@ class Session {
     this.transport = new Transport(token, attempt, epoch, this.journal, {
       save: (state, at) => tell({ type: "save", state, at }),
       answered: (saved) => this.answered(saved),
-      fenced: (fence, unsent) => {
+      stopped: (stop, unsent) => {
         this.runtime?.halt();
-        tell({ type: "fenced", ...fence, unsent });
+        tell({ type: "stopped", stop, unsent });
       },
+      refused: (at) => tell({ type: "refused", at }),
       waiting: () => tell({ type: "waiting" }),
     });
     this.listen();
     await this.drain();
+    if (this.ended) {
+      return; // by what was left unsent: there is nothing to open any more
+    }
     const state = await this.transport.state();
     if (!state) {
       return;
     }
-    this.completed = state.completed;
+    this.ended = state.completed;
     this.runtime = new Scorm12(state, {
       changed: (element, value) => this.transport.change(state.activity, element, value),
       committed: () => this.transport.commit(),
@@ -89,9 +93,9 @@ class Session {
     if (!this.journal) {
       return;
     }
-    const { attempt, epoch, acked, saved } = this.launch;
+    const { attempt, epoch, saved } = this.launch;
     try {
-      const { pending, overtaken } = await this.journal.sort(acked, saved);
+      const { pending, overtaken } = await this.journal.sort(saved);
       this.overtaken = overtaken;
       const told = overtaken.find((e) => !e.seen);
       if (told) {
@@ -100,9 +104,15 @@ class Session {
       if (pending.length > 0) {
         tell({ type: "draining" });
         const fresh = gather(pending, epoch).map((e) => ({ ...e, attempt }));
-        await this.journal.restamp(pending, fresh);
+        const stamped = await this.journal.restamp(pending, fresh).then(() => true, () => false);
+        if (!stamped) {
+          this.unjournaled(); // no room: it goes out from memory
+        }
         this.transport.drain(fresh);
         await this.transport.idle();
+        if (!stamped && !this.transport.unsent) {
+          this.journal.forget(pending);
+        }
       }
     } catch {
       this.unjournaled();
@@ -168,7 +178,7 @@ class Session {
           break;
         case "fence":
           this.runtime?.halt();
-          this.transport.stop({});
+          this.transport.stop({ why: "fenced" });
           break;
         case "seen":
           this.journal?.markSeen(this.overtaken.filter((e) => !e.seen));
@@ -181,10 +191,11 @@ class Session {
   private answered(saved: Saved): void {
     tell({ type: "seat", ms: saved.seat_ms });
     if (saved.held) {
-      tell({ type: "held" });
+      this.ended ||= saved.held === "window_over";
+      tell({ type: "held", why: saved.held });
     }
-    if (saved.completed && !this.completed) {
-      this.completed = true;
+    if (saved.completed && !this.ended) {
+      this.ended = true;
       tell({ type: "completed" });
     }
   }

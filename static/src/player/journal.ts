@@ -1,8 +1,6 @@
 // The journal: every change, in IndexedDB, from the moment that it happens until the
 // server has acknowledged it. It survives the tab, the browser and the power.
 
-import type { Acked } from "./protocol";
-
 /** Changes that stand under one number; ordinal tells them apart. */
 export interface Entry {
   attempt: number;
@@ -72,10 +70,25 @@ export class Journal {
   }
 
   /** Forgets what the server has acknowledged of a session. */
-  acknowledge(acked: Acked): void {
+  acknowledge(epoch: number, seq: number): void {
     this.change((store) =>
-      store.delete(IDBKeyRange.bound([this.attempt, acked.epoch], [this.attempt, acked.epoch, acked.seq, []])),
+      store.delete(IDBKeyRange.bound([this.attempt, epoch], [this.attempt, epoch, seq, []])),
     );
+  }
+
+  /** Puts aside what the server refuses for good: kept under a negative epoch, and never sent again. */
+  refuse(epoch: number, seq: number): void {
+    this.change((store) => {
+      const all: IDBRequest<Entry[]> = store.getAll(
+        IDBKeyRange.bound([this.attempt, epoch, seq], [this.attempt, epoch, seq, []]),
+      );
+      all.onsuccess = () => this.move(store, all.result, all.result.map((e) => ({ ...e, epoch: -epoch })));
+    });
+  }
+
+  /** Forgets entries that the server holds under other numbers. */
+  forget(entries: Entry[]): void {
+    this.change((store) => entries.forEach((e) => store.delete(key(e))));
   }
 
   /** Notes that the person was told of overtaken entries. */
@@ -94,16 +107,20 @@ export class Journal {
   }
 
   /** Sorts what is there by what the server has acknowledged, and forgets what it has. */
-  async sort(acked: Acked, saved: Record<string, number>): Promise<Sorted> {
+  async sort(saved: Record<string, number>): Promise<Sorted> {
+    const newest = Math.max(0, ...Object.keys(saved).map(Number));
     const sorted: Sorted = { pending: [], overtaken: [] };
     const tx = this.db.transaction(STORE, "readwrite");
     const store = tx.objectStore(STORE);
     const all: IDBRequest<Entry[]> = store.getAll(IDBKeyRange.bound([this.attempt], [this.attempt, []]));
     all.onsuccess = () => {
       for (const e of all.result) {
+        if (e.epoch < 0) {
+          continue; // refused
+        }
         if (e.seq <= (saved[e.epoch] ?? 0)) {
           store.delete(key(e));
-        } else if (e.epoch > acked.epoch || (e.epoch === acked.epoch && e.seq > acked.seq)) {
+        } else if (e.epoch >= newest) {
           sorted.pending.push(e);
         } else {
           sorted.overtaken.push(e);
@@ -117,10 +134,18 @@ export class Journal {
   /** Replaces entries by the same work under new numbers, all or nothing. */
   async restamp(old: Entry[], fresh: Entry[]): Promise<void> {
     const tx = this.db.transaction(STORE, "readwrite");
-    const store = tx.objectStore(STORE);
+    try {
+      this.move(tx.objectStore(STORE), old, fresh);
+    } catch (error) {
+      tx.abort();
+      throw error;
+    }
+    await done(tx);
+  }
+
+  private move(store: IDBObjectStore, old: Entry[], fresh: Entry[]): void {
     old.forEach((e) => store.delete(key(e)));
     fresh.forEach((e) => store.put(e));
-    await done(tx);
   }
 }
 

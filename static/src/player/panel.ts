@@ -1,4 +1,5 @@
-// The panel over the course and the banner above it. While the panel shows, the
+// The panel over the course and the banner above it: one of each, so each knows what
+// it shows. While the panel shows, the
 // course behind it takes no input; the bar with Exit and Help always does.
 
 function byId(id: string): HTMLElement {
@@ -19,6 +20,9 @@ export interface Choice {
   second?: boolean;
 }
 
+/** What the panel is about: only the one that put it up changes it or takes it down. */
+export type Subject = "failed" | "stopped" | "completed" | "over" | "leave" | "help";
+
 export interface Message {
   look?: "done" | "refused";
   title: string;
@@ -27,6 +31,7 @@ export interface Message {
   choices: Choice[];
 }
 
+let shown: Subject | null = null;
 let stage: HTMLIFrameElement | null = null;
 let before: Element | null = null;
 
@@ -35,15 +40,20 @@ export function cover(frame: HTMLIFrameElement | null): void {
   stage = frame;
 }
 
-export function showPanel(message: Message): void {
+/** What the panel is about now; null while there is none. */
+export function panel(): Subject | null {
+  return shown;
+}
+
+export function showPanel(subject: Subject, message: Message): void {
   const panel = byId("panel");
-  if (panel.hidden) {
+  if (shown === null) {
     before = document.activeElement;
   }
+  shown = subject;
   panel.className = `mo-player__panel${message.look ? ` mo-player__panel--${message.look}` : ""}`;
   byId("panel-title").textContent = message.title;
-  byId("panel-text").textContent = message.text;
-  byId("panel-more").textContent = message.more ?? "";
+  tell(message.text, message.more ?? "");
   byId("panel-actions").replaceChildren(...message.choices.map(button));
   panel.hidden = false;
   if (stage) {
@@ -69,12 +79,25 @@ function button(choice: Choice): HTMLElement {
   return made;
 }
 
-/** Changes the panel's last line, which is read out. */
-export function addToPanel(text: string): void {
-  byId("panel-more").textContent = text;
+function tell(text: string, more: string): void {
+  byId("panel-text").textContent = text;
+  byId("panel-text").hidden = text === "";
+  byId("panel-more").textContent = more;
 }
 
-export function hidePanel(): void {
+/** Changes what the panel says, if it is still about that. The last line is read out. */
+export function updatePanel(subject: Subject, more: string, text?: string): void {
+  if (shown === subject) {
+    tell(text ?? byId("panel-text").textContent ?? "", more);
+  }
+}
+
+/** Takes the panel down, if it is about that. */
+export function hidePanel(subject: Subject): void {
+  if (shown !== subject) {
+    return;
+  }
+  shown = null;
   byId("panel").hidden = true;
   if (stage) {
     stage.inert = false;
@@ -87,21 +110,40 @@ export function hidePanel(): void {
   }
 }
 
-/** Shows a banner; with closed, it can be put away, and closed is called then. */
-export function showBanner(text: string, closed?: () => void): void {
+// The banner says how things stand, or else, one after the other, what happened.
+let standing = "";
+const notices: { text: string; closed: () => void }[] = [];
+
+/** Says how things stand; "": as they should. */
+export function showStanding(text: string): void {
+  standing = text;
+  banner();
+}
+
+/** Whether the banner says how things stand. */
+export function stands(): boolean {
+  return standing !== "";
+}
+
+/** Tells what happened, until the person puts it away; closed is called then. */
+export function notify(text: string, closed: () => void = () => undefined): void {
+  notices.push({ text, closed });
+  banner();
+}
+
+function banner(): void {
+  const notice = standing === "" ? notices[0] : undefined;
+  const text = notice?.text ?? standing;
   const line = byId("banner-text");
-  if (line.textContent !== text || byId("banner").hidden) {
+  if (line.textContent !== text) {
     line.textContent = text; // said again, it would be read out again
   }
   const close = byId("banner-close");
-  close.hidden = closed === undefined;
+  close.hidden = notice === undefined;
   close.onclick = () => {
-    hideBanner();
-    closed?.();
+    notices.shift();
+    banner();
+    notice?.closed();
   };
-  byId("banner").hidden = false;
-}
-
-export function hideBanner(): void {
-  byId("banner").hidden = true;
+  byId("banner").hidden = text === "";
 }

@@ -1,19 +1,12 @@
 // What the shell (application origin) and the frame (content origin) say to each
 // other by postMessage, and what the run-time endpoints answer.
 
-/** The last commit that the server has acknowledged. */
-export interface Acked {
-  epoch: number;
-  seq: number;
-}
-
 /** What the shell hands to the frame once the launch is granted. */
 export interface Launch {
   type: "launch";
   token: string;
   epoch: number;
   attempt: number;
-  acked: Acked;
   /** Session epoch -> last number acknowledged in it. */
   saved: Record<string, number>;
   title: string;
@@ -26,6 +19,20 @@ export type ToFrame =
   /** The message about overtaken work has been read. */
   | { type: "seen" };
 
+/**
+ * Why a player is not the live one any more: the course, or another one, was opened
+ * elsewhere; it was set aside or signed out of; the application session ended.
+ */
+export interface Stop {
+  why: "fenced" | "other_course" | "closed" | "signed_out";
+  /** Where and since when the newer player runs; absent when it is in this browser, or there is none. */
+  device?: string;
+  since?: string;
+}
+
+/** Why changes count for nothing yet. */
+export type Held = "window_over" | "unreadable";
+
 /** Times are milliseconds since 1970. */
 export type ToShell =
   | { type: "ready" }
@@ -36,18 +43,19 @@ export type ToShell =
   | { type: "save"; state: "saved" | "saving" | "unsaved"; at: number }
   | { type: "seat"; ms: number }
   | { type: "completed" }
-  | { type: "held" }
-  | { type: "fenced"; device?: string; since?: string; unsent: boolean }
+  | { type: "held"; why: Held }
+  | { type: "stopped"; stop: Stop; unsent: boolean }
+  /** The server does not take these answers, now or later. */
+  | { type: "refused"; at: number }
   | { type: "overtaken"; at: number }
   | { type: "exited"; saved: boolean };
 
 /** The answer to a commit or a heartbeat. */
 export interface Saved {
-  acked: Acked;
-  saved_at: string;
+  seq: number;
   completed: boolean;
   seat_ms: number;
-  held?: string;
+  held?: Held;
 }
 
 /** What the run-time starts from. */

@@ -5,7 +5,14 @@ import type { Launch } from "./protocol";
 import { config, say } from "./strings";
 
 /** A launch as the server grants it. */
-export type Granted = Omit<Launch, "type"> & { origin: string; learner: number; seat_ms: number; ends: string; now: string };
+export type Granted = Omit<Launch, "type"> & {
+  origin: string;
+  learner: number;
+  enrollment: number;
+  seat_ms: number;
+  ends: string;
+  now: string;
+};
 
 /**
  * Whether this is a computer. A tablet that poses as one gives itself away by its touch
@@ -20,7 +27,7 @@ export function isComputer(): boolean {
 
 /** Says that the course did not open. */
 export function failed(text: string): void {
-  showPanel({
+  showPanel("failed", {
     look: "refused",
     title: say("failed_title"),
     text,

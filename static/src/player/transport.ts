@@ -4,17 +4,14 @@
 // it saved.
 
 import type { Entry, Journal } from "./journal";
-import type { Saved, State } from "./protocol";
-
-export interface Fence {
-  device?: string;
-  since?: string;
-}
+import type { Saved, State, Stop } from "./protocol";
 
 export interface Listener {
   save(state: "saved" | "saving" | "unsaved", at: number): void;
   answered(saved: Saved): void;
-  fenced(fence: Fence, unsent: boolean): void;
+  stopped(stop: Stop, unsent: boolean): void;
+  /** The server does not take these answers, now or later: they are put aside. */
+  refused(at: number): void;
   /** The course cannot start yet: the server does not answer. */
   waiting(): void;
 }
@@ -29,13 +26,19 @@ interface Batch {
   entries: number;
   /** Sent at least once: nothing more goes in. */
   sealed: boolean;
+  /** Its changes were refused for good: the number goes out without them. */
+  emptied?: boolean;
 }
 
 type Outcome =
   | { kind: "saved"; saved: Saved }
   | { kind: "gap"; seq: number }
-  | { kind: "fenced"; fence: Fence }
+  | { kind: "stopped"; stop: Stop }
+  | { kind: "refused" }
   | { kind: "failed" };
+
+/** Refusals of what a commit holds: sent again, they would be refused again. */
+const FOR_GOOD = ["form", "too_large", "commit_form", "commit_too_large"];
 
 const IDLE_MS = 1_000;
 /** Changes without a pause wait no longer than this. */
@@ -60,6 +63,7 @@ export class Transport {
   private failures = 0;
   private timer = 0;
   private urgent = false; // what is queued does not wait for a pause
+  private alone = false; // one of the batches was refused: they go one by one
   private stopped = false;
   private savedAt = Date.now();
   private waiting: (() => void)[] = [];
@@ -152,11 +156,11 @@ export class Transport {
         this.kept -= size;
       }
       this.flushed = 0;
-      this.settle(outcome);
+      this.settle(outcome, batches);
     });
   }
 
-  /** Resolves when everything is acknowledged, or when this player is fenced. */
+  /** Resolves when everything is acknowledged, or when this player has stopped. */
   idle(): Promise<void> {
     return this.queue.length === 0 || this.stopped
       ? Promise.resolve()
@@ -170,14 +174,14 @@ export class Transport {
     }
   }
 
-  /** Another player has taken over: nothing more is sent. */
-  stop(fence: Fence): void {
+  /** This player is not the live one any more: nothing more is sent. */
+  stop(stop: Stop): void {
     if (this.stopped) {
       return;
     }
     this.stopped = true;
     this.cancel();
-    this.listener.fenced(fence, this.unsent);
+    this.listener.stopped(stop, this.unsent);
     this.release();
   }
 
@@ -187,10 +191,10 @@ export class Transport {
       return;
     }
     const outcome = await this.exchange("/.rt/heartbeat", JSON.stringify({ epoch: this.epoch }), false);
-    if (outcome.kind === "fenced") {
-      this.stop(outcome.fence);
+    if (outcome.kind === "stopped") {
+      this.stop(outcome.stop);
     } else if (outcome.kind === "saved" && !this.stopped) {
-      this.acknowledged(outcome.saved.acked.seq);
+      this.acknowledged(outcome.saved.seq);
       this.listener.answered(outcome.saved);
       this.report();
       if (this.failures > 0) {
@@ -199,7 +203,7 @@ export class Transport {
     }
   }
 
-  /** The state to start from; undefined when fenced. Tries until it has an answer. */
+  /** The state to start from; undefined when this player has stopped. Tries until it has an answer. */
   async state(): Promise<State | undefined> {
     while (!this.stopped) {
       try {
@@ -209,8 +213,8 @@ export class Transport {
           return (await answer.json()) as State;
         }
         const outcome = await this.refused(answer);
-        if (outcome.kind === "fenced") {
-          this.stop(outcome.fence);
+        if (outcome.kind === "stopped") {
+          this.stop(outcome.stop);
           return undefined;
         }
       } catch {
@@ -269,12 +273,12 @@ export class Transport {
     let size = 0;
     for (const b of this.queue) {
       size += JSON.stringify(b.changes).length * 3 + 200; // UTF-8 has at most 3 bytes for each UTF-16 unit
-      if (batches.length > 0 && (size > BODY_BYTES || batches.length === BODY_BATCHES)) {
+      if (batches.length > 0 && (this.alone || size > BODY_BYTES || batches.length === BODY_BATCHES)) {
         break;
       }
       batches.push(b);
     }
-    void this.send(this.body(batches), false).then((outcome) => this.settle(outcome));
+    void this.send(this.body(batches), false).then((outcome) => this.settle(outcome, batches));
   }
 
   private body(batches: Batch[]): string {
@@ -320,36 +324,46 @@ export class Transport {
     }
   }
 
+  // Only our own code says what a refusal means: any other answer may come from
+  // something on the way, and is a failed try.
   private async refused(answer: Response): Promise<Outcome> {
-    if (answer.status === 401 || answer.status === 404) {
-      return { kind: "fenced", fence: {} }; // a token or a grant that is no more
+    const told = (await answer.json().catch(() => ({}))) as { code?: string; seq?: number } & Omit<Stop, "why">;
+    const { device, since } = told;
+    switch (told.code) {
+      case "commit_gap":
+        return { kind: "gap", seq: told.seq ?? 0 };
+      case "other_course":
+        return { kind: "stopped", stop: { why: "other_course", device, since } };
+      case "fenced":
+        return { kind: "stopped", stop: since ? { why: "fenced", device, since } : { why: "closed" } };
+      case "not_found": // the grant is no more
+        return { kind: "stopped", stop: { why: "closed" } };
+      case "unauthenticated":
+        return { kind: "stopped", stop: { why: "signed_out" } };
+      default:
+        return { kind: FOR_GOOD.includes(told.code ?? "") ? "refused" : "failed" };
     }
-    if (answer.status !== 409) {
-      return { kind: "failed" };
-    }
-    const told = (await answer.json()) as { code: string; acked?: { seq: number } } & Fence;
-    if (told.code === "commit_gap" && told.acked) {
-      return { kind: "gap", seq: told.acked.seq };
-    }
-    return { kind: "fenced", fence: { device: told.device, since: told.since } };
   }
 
-  private settle(outcome: Outcome): void {
+  private settle(outcome: Outcome, batches: Batch[]): void {
     if (this.stopped) {
       return;
     }
     switch (outcome.kind) {
-      case "fenced":
-        this.stop(outcome.fence);
+      case "stopped":
+        this.stop(outcome.stop);
         return;
       case "saved":
         this.failures = 0;
-        this.acknowledged(outcome.saved.acked.seq);
+        this.acknowledged(outcome.saved.seq);
         this.listener.answered(outcome.saved);
         break;
       case "gap":
         this.acknowledged(outcome.seq);
         this.failures++;
+        break;
+      case "refused":
+        this.sift(batches);
         break;
       case "failed":
         this.failures++;
@@ -357,6 +371,7 @@ export class Transport {
     this.report();
     const next = this.queue[0];
     if (!next) {
+      this.alone = false;
       this.release();
     } else if (this.failures > 0) {
       this.arm(this.backoff());
@@ -364,6 +379,24 @@ export class Transport {
       this.arm(0);
     } else if (!this.timer) {
       this.later();
+    }
+  }
+
+  // Of several batches each goes alone, to find the one that is refused. That one is
+  // put aside and its number goes out empty, so that what follows arrives.
+  private sift(batches: Batch[]): void {
+    const batch = batches[0];
+    if (batches.length > 1) {
+      this.alone = true;
+    } else if (!batch || batch.emptied) {
+      this.failures++; // it cannot be what it holds
+    } else {
+      this.alone = false;
+      this.journal?.refuse(this.epoch, batch.seq);
+      batch.changes = {};
+      batch.over = false; // without its changes it would end another visit than it did
+      batch.emptied = true;
+      this.listener.refused(batch.at);
     }
   }
 
@@ -375,7 +408,7 @@ export class Transport {
     while (this.queue[0] && this.queue[0].seq <= seq) {
       this.queue.shift();
     }
-    this.journal?.acknowledge({ epoch: this.epoch, seq });
+    this.journal?.acknowledge(this.epoch, seq);
   }
 
   private release(): void {
