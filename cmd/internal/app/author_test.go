@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -97,6 +98,54 @@ func TestAnAuthorStopsALargeUploadAndNothingOfItIsLeft(t *testing.T) {
 	p.choose("large.zip", zipOf(t, map[string]string{"imsmanifest.xml": oneManifest, "index.html": oneLesson, "noise.bin": string(noise)}))
 	p.until("a large package arrives in chunks", `document.querySelector('form[action$="/publish"]')`)
 	require.Len(t, b.stored("sha256/"), 4, "the package and its three files")
+}
+
+func TestAnAuthorWhoseSessionEndsSignsInElsewhereAndTheSameUploadGoesOn(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	p := b.newTab(t)
+	andre := b.person("Andre", lms.Author)
+	p.signIn(andre)
+	p.newCourse("NEW-1", "A new course")
+	noise := make([]byte, 40<<20)
+	rand.NewChaCha8([32]byte{}).Read(noise) //nolint:errcheck // it never fails
+	p.block("*://*:*/author/uploads/*/chunks/3")
+	p.choose("large.zip", zipOf(t, map[string]string{"imsmanifest.xml": oneManifest, "index.html": oneLesson, "noise.bin": string(noise)}))
+	p.until("half of it has arrived", `document.querySelector("#bar").value >= 50`)
+
+	elsewhere := p.beside()
+	elsewhere.open("/")
+	elsewhere.submit("/sign-out")
+	elsewhere.until("the session is over", `document.querySelector('a[href^="/sign-in"]')`)
+	p.block()
+	p.until("the upload says what to do", `!document.querySelector("#again").hidden`)
+	p.sees("Sign in in another tab")
+	p.accessible("author-signed-out")
+	p.click("#again")
+	p.until("it cannot go on yet", `!document.querySelector("#again").hidden && document.querySelector("#bar").value >= 50`)
+
+	elsewhere.signIn(andre)
+	p.click("#again")
+	p.until("the draft shows", `document.querySelector('form[action$="/publish"]')`)
+	var uploads int
+	require.NoError(t, b.DB.QueryRow(t.Context(), `SELECT count(*) FROM courses.uploads`).Scan(&uploads))
+	require.Equal(t, 1, uploads, "what had arrived was kept")
+}
+
+// block makes requests fail whose address fits a pattern; without one, none.
+func (p *tab) block(patterns ...string) {
+	p.Helper()
+	var blocked []*network.BlockPattern
+	for _, pattern := range patterns {
+		blocked = append(blocked, &network.BlockPattern{URLPattern: pattern, Block: true})
+	}
+	p.do("block addresses", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
+			return err
+		}
+		_, err := chromedp.Call(ctx, network.SetBlockedURLs, network.SetBlockedURLsParams{URLPatterns: blocked})
+		return err
+	}))
 }
 
 // stored lists the keys of the object store that begin with a prefix.

@@ -30,9 +30,8 @@ const password = "correct horse battery"
 type box struct {
 	*app.App
 	testing.TB
-	url      string
-	sameSite bool
-	clock    *clock
+	url   string
+	clock *clock
 }
 
 // clock runs like the real one, from wherever it is set to.
@@ -70,7 +69,7 @@ func newBoxAt(t testing.TB, h hosts, work bool) *box {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	store := lmstest.Store(t)
-	b := &box{TB: t, clock: &clock{}, sameSite: h == sameSite}
+	b := &box{TB: t, clock: &clock{}}
 	b.url = fmt.Sprintf("http://%s:%d", h.app, l.Addr().(*net.TCPAddr).Port)
 	log := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	b.App, err = app.New(t.Context(), app.Settings{

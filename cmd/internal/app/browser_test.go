@@ -181,23 +181,19 @@ func wait(ctx context.Context, ask func(context.Context) (bool, error)) error {
 // sco reaches into the lesson that the player shows.
 type sco struct {
 	*tab
-	ctx  context.Context // of the target that holds the content frame
-	path []string        // iframes from there to the lesson
+	ctx context.Context // of the target that holds the content frame
 }
 
 // lesson waits for the lesson in the player of the tab.
 func (p *tab) lesson() *sco {
 	p.Helper()
-	s := &sco{tab: p, ctx: p.ctx, path: []string{"iframe.mo-player__frame", "#sco"}}
-	if !p.box.sameSite {
-		s.ctx, s.path = p.contentTarget(), []string{"#sco"}
-		acceptDialogs(s.ctx)
-	}
+	s := &sco{tab: p, ctx: p.contentTarget()}
+	acceptDialogs(s.ctx)
 	return s
 }
 
-// contentTarget attaches to the content frame, which on another site is a target
-// of its own.
+// contentTarget attaches to the content frame, which runs in a process of its own,
+// also where it shares the application's site.
 func (p *tab) contentTarget() context.Context {
 	p.Helper()
 	own := chromedp.FromContext(p.ctx).Target.TargetID
@@ -220,19 +216,11 @@ func (p *tab) contentTarget() context.Context {
 }
 
 func (s *sco) node(ctx context.Context) (*chromedp.Node, error) {
-	var node *chromedp.Node
-	for _, css := range s.path {
-		var opts []chromedp.QueryOption
-		if node != nil {
-			opts = append(opts, chromedp.FromNode(node))
-		}
-		nodes, err := chromedp.Run(ctx, chromedp.Nodes(chromedp.CSS(css), opts...))
-		if err != nil {
-			return nil, err
-		}
-		node = nodes[0]
+	nodes, err := chromedp.Run(ctx, chromedp.Nodes(chromedp.CSS("#sco")))
+	if err != nil {
+		return nil, err
 	}
-	return node, nil
+	return nodes[0], nil
 }
 
 // until waits for a JavaScript condition of the lesson.
