@@ -104,6 +104,7 @@ CREATE TABLE player.held_commits (
     finished    boolean NOT NULL,
     reason      text NOT NULL CONSTRAINT held_commits_reason_known CHECK (reason IN ('window_over', 'unreadable')),
     changes     jsonb NOT NULL,
+    made_at     timestamptz, -- by the clock of the browser that kept it: evidence only
     recorded_at timestamptz NOT NULL
 );
 CREATE INDEX held_commits_attempt ON player.held_commits (attempt);

@@ -2,6 +2,7 @@ package player
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -229,6 +230,13 @@ func TestWhatCannotBeReadIsHeldAndHoldsUpNothing(t *testing.T) {
 	}
 }
 
+func TestATimeThatIsNoneIsNoEvidence(t *testing.T) {
+	t.Parallel()
+	for _, at := range []int64{0, -1, 1 << 60, math.MaxInt64} {
+		require.Nil(t, Batch{MadeAt: at}.made(), at)
+	}
+}
+
 func TestHeldChangesHaveAnEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -301,8 +309,13 @@ func TestWhatArrivesAfterTheWindowIsHeldWithItsEvidence(t *testing.T) {
 	s := w.launch()
 	s.set("cmi.suspend_data", "in time")
 	w.pass(2 * time.Minute)
-	saved := s.finish(elementStatus, "passed")
+	made := w.active.LastDay.End().Add(-time.Second)
+	late := s.next(elementStatus, "passed")
+	late.Over, late.MadeAt = true, made.UnixMilli()
+	saved, err := s.send(late)
+	require.NoError(t, err)
 	require.Equal(t, WindowOver, saved.Held)
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM player.held_commits WHERE made_at = $1`, made), "when the browser says that it was made")
 	require.Equal(t, int64(2), saved.Seq, "the journal may forget it")
 	require.False(t, saved.Completed)
 	require.Equal(t, lms.Active, w.state())

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -27,6 +28,17 @@ type Batch struct {
 	Activity string            `json:"activity"`
 	Changes  map[string]string `json:"changes"`
 	Over     bool              `json:"terminated"` // the content called LMSFinish
+	MadeAt   int64             `json:"made_at"`    // by the browser's clock, in milliseconds since 1970: evidence, decides nothing
+}
+
+// made is when the browser says that the work was done; nil if it says nothing that
+// can be a time.
+func (b Batch) made() *time.Time {
+	at := time.UnixMilli(b.MadeAt)
+	if b.MadeAt <= 0 || at.Year() > 9999 {
+		return nil
+	}
+	return &at
 }
 
 // CommitRequest is the body of a commit. Earlier batches go along when the page is

@@ -266,6 +266,16 @@ func TestAPlayerStopsWithTheReasonAndTheWayOn(t *testing.T) {
 	}
 }
 
+func TestATabHearsAtOnceThatAnotherCourseWasOpened(t *testing.T) {
+	t.Parallel()
+	p := course(t)
+	p.frame()
+	evaluate[any](t, p.ctx, fmt.Sprintf(`void new BroadcastChannel("player").postMessage({learner: %d, enrollment: %d, epoch: 9})`, p.person.MOPDID, p.active.ID+1))
+	p.sees("You have another course open")
+	p.sees("another tab or window just now")
+	p.until(`!document.querySelector("iframe")`)
+}
+
 // takenByAnother launches another course of the same person.
 func (w *world) takenByAnother() {
 	w.t.Helper()
@@ -379,7 +389,7 @@ func TestTheEndOfTheWindowIsToldBeforeItComes(t *testing.T) {
 	p.setClock(p.active.LastDay.End())
 	p.play(p.frame(), initialize, set("cmi.core.lesson_status", "passed"))
 	p.sees("The time to complete this course is over")
-	require.Equal(t, 1, p.count(fmt.Sprintf(`SELECT count(*) FROM player.held_commits WHERE changes->>'%s' = 'passed'`, elementStatus)))
+	require.Equal(t, 1, p.count(fmt.Sprintf(`SELECT count(*) FROM player.held_commits WHERE changes->>'%s' = 'passed' AND made_at IS NOT NULL`, elementStatus)))
 }
 
 func TestACourseOpenedWhileTheServerIsSilentStartsWhenItAnswers(t *testing.T) {

@@ -109,9 +109,9 @@ func selectTotalTime(ctx context.Context, tx pgx.Tx, a lms.AttemptID, activity s
 
 // insertHeld holds a batch. False: the attempt has as much held as there may be.
 func insertHeld(ctx context.Context, tx pgx.Tx, a lms.AttemptID, epoch int64, b Batch, why Held, now time.Time) (bool, error) {
-	n, err := exec(ctx, tx, "hold commit", `INSERT INTO player.held_commits (attempt, epoch, seq, activity, of_epoch, finished, reason, changes, recorded_at)
-		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+	n, err := exec(ctx, tx, "hold commit", `INSERT INTO player.held_commits (attempt, epoch, seq, activity, of_epoch, finished, reason, changes, recorded_at, made_at)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $11
 		WHERE octet_length($8::jsonb::text) + (SELECT coalesce(sum(octet_length(changes::text)), 0) FROM player.held_commits WHERE attempt = $1) <= $10`,
-		a, epoch, b.Seq, b.Activity, b.OfEpoch, b.Over, why, b.Changes, now, maxHeld)
+		a, epoch, b.Seq, b.Activity, b.OfEpoch, b.Over, why, b.Changes, now, maxHeld, b.made())
 	return n == 1, err
 }

@@ -5,6 +5,8 @@
 
 import type { Entry, Journal } from "./journal";
 import type { Saved, State, Stop } from "./protocol";
+import { Wire } from "./wire";
+import type { Outcome } from "./wire";
 
 export interface Listener {
   save(state: "saved" | "saving" | "unsaved", at: number): void;
@@ -30,20 +32,9 @@ interface Batch {
   emptied?: boolean;
 }
 
-type Outcome =
-  | { kind: "saved"; saved: Saved }
-  | { kind: "gap"; seq: number }
-  | { kind: "stopped"; stop: Stop }
-  | { kind: "refused" }
-  | { kind: "failed" };
-
-/** Refusals of what a commit holds: sent again, they would be refused again. */
-const FOR_GOOD = ["form", "too_large", "commit_form", "commit_too_large"];
-
 const IDLE_MS = 1_000;
 /** Changes without a pause wait no longer than this. */
 const LONGEST_MS = 5_000;
-const ANSWER_MS = 20_000;
 const BACKOFF_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
 /** What browsers let one document have in flight with keepalive, in bytes. */
 const KEEPALIVE_BYTES = 65_536;
@@ -55,6 +46,7 @@ const URGENT = /^cmi\.core\.(lesson_status|exit|score\..+)$/;
 const utf8 = new TextEncoder();
 
 export class Transport {
+  private readonly wire: Wire;
   private readonly queue: Batch[] = [];
   private last = 0; // number given last
   private flights = 0;
@@ -69,12 +61,13 @@ export class Transport {
   private waiting: (() => void)[] = [];
 
   constructor(
-    private readonly token: string,
+    token: string,
     private readonly attempt: number,
     private readonly epoch: number,
     private readonly journal: Journal | null,
     private readonly listener: Listener,
   ) {
+    this.wire = new Wire(token);
     window.addEventListener("online", () => this.hurry());
   }
 
@@ -190,12 +183,12 @@ export class Transport {
     if (this.stopped) {
       return;
     }
-    const outcome = await this.exchange("/.rt/heartbeat", JSON.stringify({ epoch: this.epoch }), false);
+    const outcome = await this.wire.ask<Saved>("/.rt/heartbeat", JSON.stringify({ epoch: this.epoch }));
     if (outcome.kind === "stopped") {
       this.stop(outcome.stop);
-    } else if (outcome.kind === "saved" && !this.stopped) {
-      this.acknowledged(outcome.saved.seq);
-      this.listener.answered(outcome.saved);
+    } else if (outcome.kind === "answer" && !this.stopped) {
+      this.acknowledged(outcome.answer.seq);
+      this.listener.answered(outcome.answer);
       this.report();
       if (this.failures > 0) {
         this.hurry();
@@ -206,19 +199,14 @@ export class Transport {
   /** The state to start from; undefined when this player has stopped. Tries until it has an answer. */
   async state(): Promise<State | undefined> {
     while (!this.stopped) {
-      try {
-        const answer = await this.fetch("/.rt/state", JSON.stringify({ epoch: this.epoch }), false);
-        if (answer.ok) {
-          this.failures = 0;
-          return (await answer.json()) as State;
-        }
-        const outcome = await this.refused(answer);
-        if (outcome.kind === "stopped") {
-          this.stop(outcome.stop);
-          return undefined;
-        }
-      } catch {
-        // The line is down: wait below.
+      const outcome = await this.wire.ask<State>("/.rt/state", JSON.stringify({ epoch: this.epoch }));
+      if (outcome.kind === "answer") {
+        this.failures = 0;
+        return outcome.answer;
+      }
+      if (outcome.kind === "stopped") {
+        this.stop(outcome.stop);
+        return undefined;
       }
       this.failures++;
       this.listener.waiting();
@@ -284,68 +272,20 @@ export class Transport {
   private body(batches: Batch[]): string {
     const wire = batches.map((b) => {
       b.sealed = true;
-      return { seq: b.seq, of_epoch: b.of, activity: b.activity, changes: b.changes, terminated: b.over };
+      return { seq: b.seq, of_epoch: b.of, activity: b.activity, changes: b.changes, terminated: b.over, made_at: b.at };
     });
     const main = wire.pop();
     return JSON.stringify({ epoch: this.epoch, ...main, ...(wire.length > 0 ? { earlier: wire } : {}) });
   }
 
-  private async send(body: string, keepalive: boolean): Promise<Outcome> {
+  private async send(body: string, keepalive: boolean): Promise<Outcome<Saved>> {
     this.flights++;
-    const outcome = await this.exchange("/.rt/commit", body, keepalive);
+    const outcome = await this.wire.ask<Saved>("/.rt/commit", body, keepalive);
     this.flights--;
     return outcome;
   }
 
-  private async exchange(path: string, body: string, keepalive: boolean): Promise<Outcome> {
-    try {
-      const answer = await this.fetch(path, body, keepalive);
-      return answer.ok ? { kind: "saved", saved: (await answer.json()) as Saved } : await this.refused(answer);
-    } catch {
-      return { kind: "failed" };
-    }
-  }
-
-  private async fetch(path: string, body: string, keepalive: boolean): Promise<Response> {
-    const gone = new AbortController();
-    const limit = window.setTimeout(() => gone.abort(), ANSWER_MS);
-    try {
-      return await fetch(path, {
-        method: "POST",
-        headers: { Authorization: `Bearer ${this.token}`, "Content-Type": "application/json", Accept: "application/json" },
-        body,
-        keepalive,
-        credentials: "omit",
-        cache: "no-store",
-        signal: gone.signal,
-      });
-    } finally {
-      window.clearTimeout(limit);
-    }
-  }
-
-  // Only our own code says what a refusal means: any other answer may come from
-  // something on the way, and is a failed try.
-  private async refused(answer: Response): Promise<Outcome> {
-    const told = (await answer.json().catch(() => ({}))) as { code?: string; seq?: number } & Omit<Stop, "why">;
-    const { device, since } = told;
-    switch (told.code) {
-      case "commit_gap":
-        return { kind: "gap", seq: told.seq ?? 0 };
-      case "other_course":
-        return { kind: "stopped", stop: { why: "other_course", device, since } };
-      case "fenced":
-        return { kind: "stopped", stop: since ? { why: "fenced", device, since } : { why: "closed" } };
-      case "not_found": // the grant is no more
-        return { kind: "stopped", stop: { why: "closed" } };
-      case "unauthenticated":
-        return { kind: "stopped", stop: { why: "signed_out" } };
-      default:
-        return { kind: FOR_GOOD.includes(told.code ?? "") ? "refused" : "failed" };
-    }
-  }
-
-  private settle(outcome: Outcome, batches: Batch[]): void {
+  private settle(outcome: Outcome<Saved>, batches: Batch[]): void {
     if (this.stopped) {
       return;
     }
@@ -353,10 +293,10 @@ export class Transport {
       case "stopped":
         this.stop(outcome.stop);
         return;
-      case "saved":
+      case "answer":
         this.failures = 0;
-        this.acknowledged(outcome.saved.seq);
-        this.listener.answered(outcome.saved);
+        this.acknowledged(outcome.answer.seq);
+        this.listener.answered(outcome.answer);
         break;
       case "gap":
         this.acknowledged(outcome.seq);
