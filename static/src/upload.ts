@@ -1,6 +1,9 @@
 // Uploads a course package in chunks and shows what becomes of it. A chunk that
 // fails is sent again; what arrived is kept, so an upload goes on after a break.
 
+import { Refusal, SignedOut, call, put, renewed } from "./upload/server";
+import { text } from "./upload/strings";
+
 interface Begun {
   id: number;
   chunk_size: number;
@@ -13,12 +16,6 @@ interface Status {
   refusal: string;
   next: string;
 }
-
-/** An answer that another try will not change. */
-class Refusal extends Error {}
-
-/** The person has to sign in again before another try. */
-class SignedOut extends Error {}
 
 const BACKOFF_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
 const POLL_MS = 700;
@@ -41,12 +38,6 @@ const said = element("said");
 const again = element<HTMLButtonElement>("again");
 const stop = element<HTMLButtonElement>("stop");
 const refused = element("refused");
-const strings = JSON.parse(element("strings").textContent ?? "{}") as Record<string, string>;
-const csrf = document.querySelector<HTMLMetaElement>('meta[name="csrf"]')?.content ?? "";
-
-function text(key: string, values: Record<string, string | number> = {}): string {
-  return (strings[key] ?? key).replace(/\{(\w+)\}/g, (all, name: string) => String(values[name] ?? all));
-}
 
 function megabytes(bytes: number): string {
   return bytes >= 1 << 20 ? `${(bytes / (1 << 20)).toFixed(1)} MB` : `${Math.ceil(bytes / 1024)} KB`;
@@ -84,7 +75,7 @@ class Upload {
   /** Gives the upload up. It may be too late: then the server says so. */
   async cancel(): Promise<void> {
     if (this.id !== 0) {
-      await call("POST", this.path("/cancel"), {});
+      await this.signedIn(() => call("POST", this.path("/cancel"), {}));
     }
     this.abort.abort();
   }
@@ -99,10 +90,22 @@ class Upload {
     for (let n = 0; n < chunks; n++) {
       const chunk = this.file.slice(n * this.chunkSize, (n + 1) * this.chunkSize);
       if (!received.has(n)) {
-        await this.retry(() => put(this.path(`/chunks/${n}`), chunk, this.abort.signal, (part) => this.show(sent + part)));
+        await this.retry(() => this.sendChunk(n, chunk, (part) => this.show(sent + part)));
       }
       sent += chunk.size;
       this.show(sent);
+    }
+  }
+
+  private async sendChunk(n: number, chunk: Blob, progress: (sent: number) => void): Promise<void> {
+    try {
+      await put(this.path(`/chunks/${n}`), chunk, this.abort.signal, progress);
+    } catch (error) {
+      if (!this.stopped) {
+        // The server reads no chunk of somebody signed out; to this it says so.
+        await call<Status>("GET", this.path(), undefined, this.abort.signal);
+      }
+      throw error;
     }
   }
 
@@ -143,7 +146,7 @@ class Upload {
   private async retry<T>(attempt: () => Promise<T>): Promise<T> {
     for (const wait of BACKOFF_MS) {
       try {
-        return await attempt();
+        return await this.signedIn(attempt);
       } catch (error) {
         if (error instanceof Refusal || error instanceof SignedOut || this.abort.signal.aborted) {
           throw error;
@@ -152,63 +155,20 @@ class Upload {
         await pause(wait, this.abort.signal);
       }
     }
-    return attempt();
+    return this.signedIn(attempt);
   }
-}
 
-async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const init: RequestInit = { method, headers: { Accept: "application/json", "X-CSRF-Token": csrf } };
-  if (signal) {
-    init.signal = signal;
-  }
-  if (body !== undefined) {
-    init.headers = { ...init.headers, "Content-Type": "application/json" };
-    init.body = JSON.stringify(body);
-  }
-  const answer = await fetch(path, init);
-  if (!answer.ok) {
-    throw await failure(answer.status, await answer.text());
-  }
-  return (await answer.json()) as T;
-}
-
-/** Sends a chunk. XMLHttpRequest, because fetch does not tell how much was sent. */
-function put(path: string, chunk: Blob, signal: AbortSignal, progress: (sent: number) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("PUT", path);
-    request.setRequestHeader("Accept", "application/json");
-    request.setRequestHeader("Content-Type", "application/octet-stream");
-    request.setRequestHeader("X-CSRF-Token", csrf);
-    request.upload.addEventListener("progress", (event) => progress(event.loaded));
-    request.addEventListener("load", () => {
-      if (request.status < 300) {
-        resolve();
-      } else {
-        void failure(request.status, request.responseText).then(reject);
+  /** Goes on under the session that this browser has, when this page's is over. */
+  private async signedIn<T>(attempt: () => Promise<T>): Promise<T> {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (error instanceof SignedOut && (await renewed(this.abort.signal))) {
+        return attempt();
       }
-    });
-    request.addEventListener("error", () => reject(new Error("no connection")));
-    request.addEventListener("abort", () => reject(new Error("stopped")));
-    signal.addEventListener("abort", () => request.abort());
-    request.send(chunk);
-  });
-}
-
-async function failure(code: number, body: string): Promise<Error> {
-  let sentence = "";
-  try {
-    sentence = (JSON.parse(body) as { message?: string }).message ?? "";
-  } catch {
-    // A proxy's page, not an answer of ours.
+      throw error;
+    }
   }
-  if (code === 401) {
-    return new SignedOut(text("signed_out"));
-  }
-  if (code >= 400 && code < 500 && code !== 408 && code !== 429) {
-    return new Refusal(sentence || text("refused"));
-  }
-  return new Error(sentence || `HTTP ${code}`);
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
