@@ -300,6 +300,36 @@ func TestTheCatalogHasItsEmptyStates(t *testing.T) {
 	require.Contains(t, s.as("", "es").get("/courses?topic=Health&topic=Safety&hours=1.5"), "1 curso<")
 }
 
+func TestACatalogAddressThatNobodyMadeIsHarmless(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for n := range pageSize + 1 {
+		f := facts(fmt.Sprintf("C-%03d", n))
+		f.Title = fmt.Sprintf("Course %03d", n)
+		_, err := s.AddCourse(t.Context(), Actor{}, f, noon)
+		require.NoError(t, err)
+	}
+	b := s.as("", "en")
+	for _, path := range []string{"/courses?hours=99", "/courses?hours=%27", "/courses?sort=nothing", "/courses?free=maybe&earn=2", "/courses?page=0", "/courses?page=-3", "/courses?page=first"} {
+		page := b.get(path)
+		require.Contains(t, page, "51 courses", path)
+		require.Contains(t, page, "/courses/C-000", path)
+		require.Contains(t, page, "Page 1 of 2", path)
+	}
+	page := b.get("/courses?topic=%3Cscript%3E")
+	require.Contains(t, page, "No course fits")
+	require.Contains(t, page, `href="/courses"`, "there is a way out")
+	require.NotContains(t, page, "<script>")
+	require.Contains(t, b.get("/courses?topic=Nothing&topic=Health"), "51 courses", "the other topic still counts")
+
+	for _, path := range []string{"/courses?page=2", "/courses?page=3", "/courses?page=99999999999"} {
+		page := b.get(path)
+		require.Contains(t, page, "/courses/C-050", path)
+		require.NotContains(t, page, "/courses/C-000", path)
+		require.Contains(t, page, "Page 2 of 2", path)
+	}
+}
+
 func TestEveryRefusalAndWarningHasItsSentenceInBothLanguages(t *testing.T) {
 	t.Parallel()
 	refusals := []*lms.Error{
