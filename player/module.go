@@ -58,6 +58,7 @@ type Accounts interface {
 	Person(ctx context.Context, tx pgx.Tx, id lms.PersonID) (lms.Person, error)
 	Audit(ctx context.Context, tx pgx.Tx, e lms.AuditEntry) error
 	// Touch keeps the application session with that token hash alive.
+	// Errors: lms.ErrUnauthenticated when it is over.
 	Touch(ctx context.Context, tx pgx.Tx, tokenHash []byte, now time.Time) error
 }
 

@@ -217,11 +217,11 @@ func TestWithoutRoomInTheJournalWhatWasLeftIsSentAllTheSame(t *testing.T) {
 	frame := p.frame()
 	p.play(frame, initialize)
 	p.leaveUnsent(frame, set("cmi.suspend_data", "unsent"))
-	p.prelude = `IDBObjectStore.prototype.put = () => { throw new DOMException("full", "QuotaExceededError"); }`
+	p.prelude.Store(`IDBObjectStore.prototype.put = () => { throw new DOMException("full", "QuotaExceededError"); }`)
 	p.navigate(p.learn())
 	p.play(p.frame(), initialize, get("cmi.suspend_data", "unsent"))
 	p.sees("keep this window open until you see")
-	p.prelude = ""
+	p.prelude.Store("")
 	p.navigate(p.learn())
 	frame = p.frame()
 	p.play(frame, initialize, get("cmi.suspend_data", "unsent"))
@@ -230,7 +230,7 @@ func TestWithoutRoomInTheJournalWhatWasLeftIsSentAllTheSame(t *testing.T) {
 
 func TestWithoutAJournalNothingIsSaidToBeKept(t *testing.T) {
 	t.Parallel()
-	p := course(t, func(w *world) { w.prelude = `IDBFactory.prototype.open = () => { throw new Error("none"); }` })
+	p := course(t, func(w *world) { w.prelude.Store(`IDBFactory.prototype.open = () => { throw new Error("none"); }`) })
 	frame := p.frame()
 	p.down.Store(true)
 	p.play(frame, initialize, set("cmi.suspend_data", "x"))

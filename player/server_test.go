@@ -71,7 +71,8 @@ func serve(t *testing.T, w *world) *site {
 			return err
 		}
 		c.Set(fiber.HeaderCacheControl, "no-store")
-		return c.Send(append([]byte(w.prelude+";\n"), c.Response().Body()...))
+		prelude, _ := w.prelude.Load().(string)
+		return c.Send(append([]byte(prelude+";\n"), c.Response().Body()...))
 	})
 	w.s.Routes(srv)
 	srv.Get("/enter", lms.Browse, func(c *fiber.Ctx) error {

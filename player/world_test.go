@@ -43,9 +43,9 @@ type world struct {
 	now          time.Time
 	down         atomic.Bool // the run-time endpoints do not answer
 	turnedAway   atomic.Int32
-	signedOut    atomic.Bool // the application session is over
-	proxied      atomic.Bool // something on the way answers for the run-time endpoints
-	prelude      string      // runs in the frame before its script
+	signedOut    atomic.Bool  // the application session is over
+	proxied      atomic.Bool  // something on the way answers for the run-time endpoints
+	prelude      atomic.Value // a string: runs in the frame before its script
 }
 
 func newWorld(t *testing.T) *world {
