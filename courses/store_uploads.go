@@ -19,10 +19,6 @@ const (
 	FROM courses.uploads u JOIN courses.courses c ON c.id = u.course WHERE u.id = $1`
 )
 
-func selectUpload(ctx context.Context, db pg.Querier, id UploadID) (Upload, error) {
-	return pg.Row[Upload](ctx, db, "upload", selectUploadWith, id)
-}
-
 func selectUploadOf(ctx context.Context, db pg.Querier, person lms.PersonID, id UploadID) (Upload, error) {
 	return pg.Row[Upload](ctx, db, "upload", selectUploadWith+` AND u.person = $2`, id, person)
 }
