@@ -26,11 +26,10 @@ import (
 // Promises about what is killed are tested on real processes of the real program.
 
 var lmsBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "lms-under-test")
+	bin, err := filepath.Abs("../../../bin/lms-under-test")
 	if err != nil {
 		return "", err
 	}
-	bin := filepath.Join(dir, "lms")
 	out, err := exec.Command("go", "build", "-o", bin, "mopd/cmd/lms").CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("build lms: %w\n%s", err, out)
