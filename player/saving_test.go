@@ -18,7 +18,7 @@ import (
 func (p *tab) saved(element, value string) {
 	p.t.Helper()
 	until(p.t, p.ctx, element+" is saved", func(context.Context) (bool, error) {
-		return 1 == p.count(`SELECT count(*) FROM player.activity_data WHERE data->>$1 = $2`, element, value), nil
+		return p.count(`SELECT count(*) FROM player.activity_data WHERE data->>$1 = $2`, element, value) == 1, nil
 	})
 }
 
@@ -199,7 +199,7 @@ func TestWhatTheServerRefusesForGoodIsPutAsideAndHoldsUpNothing(t *testing.T) {
 	p.sees("It is kept on this computer.")
 	p.play(frame, initialize, set("cmi.suspend_data", poison), call{"Commit", "", "", "true", "0"})
 	until(t, p.ctx, "both numbers are acknowledged", func(context.Context) (bool, error) {
-		return 1 == p.count(`SELECT count(*) FROM player.sessions WHERE epoch = 2 AND seq = 2`), nil
+		return p.count(`SELECT count(*) FROM player.sessions WHERE epoch = 2 AND seq = 2`) == 1, nil
 	})
 	p.play(frame, set("cmi.core.lesson_location", "4"))
 	p.saved("cmi.core.lesson_location", "4")
@@ -364,7 +364,7 @@ func TestContentThatReloadsBeginsAnotherVisitInTheSameSession(t *testing.T) {
 	})
 	p.play(frame, initialize, get("cmi.core.entry", "resume"), get("cmi.core.total_time", "0000:05:00.00"), set("cmi.core.session_time", "00:01:00"), call{"Finish", "", "", "true", "0"})
 	until(t, p.ctx, "both visits' time is saved", func(context.Context) (bool, error) {
-		return 1 == p.count(`SELECT count(*) FROM player.session_times WHERE epoch = 1 AND centiseconds = 36000`), nil
+		return p.count(`SELECT count(*) FROM player.session_times WHERE epoch = 1 AND centiseconds = 36000`) == 1, nil
 	})
 }
 

@@ -135,7 +135,7 @@ func TestALessonLeftHalfwayIsNotDecidedByItsRunningScore(t *testing.T) {
 	p := course(t, func(w *world) { w.content.MasteryScore = "80" })
 	p.play(p.frame(), initialize, set("cmi.core.lesson_status", "incomplete"), set("cmi.core.score.raw", "100"), set("cmi.core.exit", "suspend"), call{"Finish", "", "", "true", "0"})
 	until(t, p.ctx, "the visit has ended", func(context.Context) (bool, error) {
-		return 1 == p.count(`SELECT count(*) FROM player.activity_data WHERE finished`), nil
+		return p.count(`SELECT count(*) FROM player.activity_data WHERE finished`) == 1, nil
 	})
 	p.saved("cmi.core.lesson_status", "incomplete")
 	require.Equal(t, lms.Active, p.state())
