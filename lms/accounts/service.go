@@ -201,7 +201,7 @@ func (s *Service) Touch(ctx context.Context, tx pgx.Tx, tokenHash []byte, now ti
 	return touch(ctx, tx, tokenHash, now)
 }
 
-func touch(ctx context.Context, db querier, tokenHash []byte, now time.Time) error {
+func touch(ctx context.Context, db pg.Querier, tokenHash []byte, now time.Time) error {
 	lives, err := touchSession(ctx, db, tokenHash, now, now.Add(-Idle), now.Add(-Longest))
 	if err == nil && !lives {
 		return lms.ErrUnauthenticated
