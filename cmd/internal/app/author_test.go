@@ -87,7 +87,8 @@ func TestAnAuthorStopsALargeUploadAndNothingOfItIsLeft(t *testing.T) {
 	p.signIn(b.person("Andre", lms.Author))
 	p.newCourse("NEW-1", "A new course")
 	noise := make([]byte, 40<<20)
-	rand.NewChaCha8([32]byte{}).Read(noise) //nolint:errcheck // it never fails
+	_, err := rand.NewChaCha8([32]byte{}).Read(noise)
+	require.NoError(t, err)
 	p.choose("large.zip", zipOf(t, map[string]string{"imsmanifest.xml": oneManifest, "index.html": oneLesson, "noise.bin": string(noise)}))
 	p.until("progress shows", `!document.querySelector("#run").hidden && document.querySelector("#bar").value > 0`)
 	p.accessible("author-uploading")
@@ -108,7 +109,8 @@ func TestAnAuthorWhoseSessionEndsSignsInElsewhereAndTheSameUploadGoesOn(t *testi
 	p.signIn(andre)
 	p.newCourse("NEW-1", "A new course")
 	noise := make([]byte, 40<<20)
-	rand.NewChaCha8([32]byte{}).Read(noise) //nolint:errcheck // it never fails
+	_, err := rand.NewChaCha8([32]byte{}).Read(noise)
+	require.NoError(t, err)
 	p.block("*://*:*/author/uploads/*/chunks/3")
 	p.choose("large.zip", zipOf(t, map[string]string{"imsmanifest.xml": oneManifest, "index.html": oneLesson, "noise.bin": string(noise)}))
 	p.until("half of it has arrived", `document.querySelector("#bar").value >= 50`)

@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -11,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -59,9 +59,10 @@ func newSite(t testing.TB) *site {
 }
 
 type process struct {
-	cmd  *exec.Cmd
-	done chan struct{}
-	out  *bytes.Buffer
+	cmd   *exec.Cmd
+	done  chan struct{}
+	ended error
+	out   *bytes.Buffer
 }
 
 // start runs a command of the program, which ends with the test.
@@ -74,12 +75,12 @@ func (s *site) start(args ...string) *process {
 	require.NoError(s, p.cmd.Start())
 	go func() {
 		defer close(p.done)
-		_ = p.cmd.Wait()
+		p.ended = p.cmd.Wait()
 	}()
 	s.Cleanup(func() {
 		p.kill()
 		if s.Failed() {
-			s.Logf("lms %s said:\n%s", strings.Join(args, " "), p.out)
+			s.Logf("lms %s ended with %v and said:\n%s", strings.Join(args, " "), p.ended, p.out)
 		}
 	})
 	return p
@@ -87,7 +88,9 @@ func (s *site) start(args ...string) *process {
 
 // kill ends the process as a power cut would.
 func (p *process) kill() {
-	p.cmd.Process.Signal(syscall.SIGKILL) //nolint:errcheck // it may have ended by itself
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		panic(err)
+	}
 	<-p.done
 }
 
