@@ -53,7 +53,7 @@ func readQuery(c *fiber.Ctx) query {
 	return q
 }
 
-// listings are all courses with what they are to the viewer.
+// listings are the catalog's courses with what they are to the viewer.
 func (h handlers) listings(c *fiber.Ctx) ([]listing, error) {
 	today := lms.DateOf(h.web.Now())
 	all, err := selectCourses(c.UserContext(), h.DB, today)
@@ -89,7 +89,11 @@ func (h handlers) course(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return h.web.Render(c, "courses/course", coursePage{h.web.Page(c), listing{course, standings[course.ID]}})
+	withdrawn, err := isWithdrawn(c.UserContext(), h.DB, course.ID)
+	if err != nil {
+		return err
+	}
+	return h.web.Render(c, "courses/course", coursePage{h.web.Page(c), listing{course, standings[course.ID]}, withdrawn})
 }
 
 // id reads a number of the address.

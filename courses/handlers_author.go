@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -104,10 +105,30 @@ func (h authorHandlers) course(c *fiber.Ctx) error {
 		Page: h.web.Page(c), Course: course, Approval: approval, Current: course.Version, Approved: approved,
 		MaxSize: packages.Usual.Package, Strings: h.web.Strings(c, "upload.js."),
 	}
+	if err := h.ownUploads(c, &page); err != nil {
+		return err
+	}
 	for _, v := range versions {
 		page.Versions = append(page.Versions, versionRow{v, launchFile(v.Launch)})
 	}
 	return h.web.Render(c, "courses/author_course", page)
+}
+
+// quietAfter is when an upload whose page was left is not listed any more.
+const quietAfter = 10 * time.Minute
+
+func (h authorHandlers) ownUploads(c *fiber.Ctx, page *authorCoursePage) error {
+	quiet := h.web.Now().Add(-quietAfter)
+	uploads, err := selectOwnUploads(c.UserContext(), h.DB, web.Viewer(c).ID, page.Course.ID, quiet)
+	for i, u := range uploads {
+		switch {
+		case u.State == Processing || u.State == Receiving && u.TouchedAt.After(quiet):
+			page.UnderWay = append(page.UnderWay, u)
+		case u.State == Refused && i == 0:
+			page.Refused = &u
+		}
+	}
+	return err
 }
 
 // launchFile is the path in a launch address, as the package writes it.
@@ -132,6 +153,27 @@ func (h authorHandlers) publish(c *fiber.Ctx) error {
 		return err
 	}
 	return web.Redirect(c, "/author/courses/"+version.Code, "version_published")
+}
+
+// askReplace asks before the published version is replaced. Where none is to be
+// replaced there is nothing to ask.
+func (h authorHandlers) askReplace(c *fiber.Ctx) error {
+	v, version, err := h.version(c)
+	if err != nil {
+		return err
+	}
+	current, err := publishedVersion(c.UserContext(), h.DB, version.Course)
+	if err != nil {
+		return err
+	}
+	if current.ID == 0 || current.ID == v {
+		return c.Redirect("/author/courses/"+version.Code, fiber.StatusSeeOther)
+	}
+	course, err := selectCourse(c.UserContext(), h.DB, version.Code, lms.DateOf(h.web.Now()))
+	if err != nil {
+		return err
+	}
+	return h.web.Render(c, "courses/author_replace", replacePage{h.web.Page(c), version, current, course.Title})
 }
 
 func (h authorHandlers) askRetire(c *fiber.Ctx) error {

@@ -9,7 +9,7 @@ import (
 	"mopd/lms/web"
 )
 
-// uploadHandlers answer the upload script, in JSON.
+// uploadHandlers answer the upload script, in JSON; dismiss answers a form.
 type uploadHandlers struct {
 	*Service
 	web *web.Server
@@ -65,6 +65,22 @@ func (h uploadHandlers) cancel(c *fiber.Ctx) error {
 		return err
 	}
 	return h.status(c)
+}
+
+// dismiss is a page's own form: it leads back to the page.
+func (h uploadHandlers) dismiss(c *fiber.Ctx) error {
+	upload, err := id[UploadID](c, "id")
+	if err != nil {
+		return err
+	}
+	u, err := h.Upload(c.UserContext(), web.Viewer(c).ID, upload)
+	if err != nil {
+		return err
+	}
+	if err := dismissUpload(c.UserContext(), h.DB, u.ID, h.web.Now()); err != nil {
+		return err
+	}
+	return c.Redirect("/author/courses/"+u.Code, fiber.StatusSeeOther)
 }
 
 // uploadStatus is what the script shows.

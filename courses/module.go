@@ -63,6 +63,7 @@ func (s *Service) Routes(w *web.Server) {
 	w.Get("/author/courses/:code", lms.Publish, a.course)
 	w.Get("/author/courses/:code/edit", lms.Publish, a.editCourse)
 	w.Post("/author/courses/:code/edit", lms.Publish, a.saveCourse)
+	w.Get("/author/versions/:id/publish", lms.Publish, a.askReplace)
 	w.Post("/author/versions/:id/publish", lms.Publish, a.publish)
 	w.Get("/author/versions/:id/retire", lms.Publish, a.askRetire)
 	w.Post("/author/versions/:id/retire", lms.Publish, a.retire)
@@ -73,6 +74,7 @@ func (s *Service) Routes(w *web.Server) {
 	w.PutChunk("/author/uploads/:id/chunks/:n", lms.Publish, u.chunk)
 	w.Post("/author/uploads/:id/finish", lms.Publish, u.finish)
 	w.Post("/author/uploads/:id/cancel", lms.Publish, u.cancel)
+	w.Post("/author/uploads/:id/dismiss", lms.Publish, u.dismiss)
 }
 
 // Workers registers the feature's jobs; now gives a job its instant.

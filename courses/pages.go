@@ -60,6 +60,7 @@ func (p catalogPage) Next() int {
 type coursePage struct {
 	web.Page
 	listing
+	Withdrawn bool // its versions are all retired
 }
 
 // Offer is what the page's one button does, or says in its place.
@@ -69,6 +70,8 @@ func (p coursePage) Offer() string {
 		return "continue"
 	case p.State == lms.Ready:
 		return "start"
+	case p.Withdrawn:
+		return "withdrawn"
 	case !p.OpenForRegistration():
 		return "soon"
 	case p.Fee > 0:
@@ -163,6 +166,11 @@ func (p courseFormPage) ApprovalFields() []field {
 	)
 }
 
+// WrongFields are the fields that need another look, in the form's order.
+func (p courseFormPage) WrongFields() []field {
+	return slices.DeleteFunc(append(p.CourseFields(), p.ApprovalFields()...), func(f field) bool { return f.Key == "" })
+}
+
 type authorCoursePage struct {
 	web.Page
 	Course   lms.Course
@@ -171,6 +179,8 @@ type authorCoursePage struct {
 	Current  lms.VersionID // the published one; 0 if none
 	Approved bool          // publishing is allowed
 	MaxSize  int64
+	UnderWay []ownUpload       // the viewer's
+	Refused  *ownUpload        // the viewer's last one, if it was refused; nil otherwise
 	Strings  map[string]string // of the upload script
 }
 
@@ -194,6 +204,13 @@ type versionRow struct {
 
 // WarningKey is the message of a warning.
 func (versionRow) WarningKey(w packages.Warning) string { return "author.warning." + w.Code }
+
+// replacePage asks before a version takes the place of the published one.
+type replacePage struct {
+	web.Page
+	Version, Current Version
+	Title            string // of the course
+}
 
 type retirePage struct {
 	web.Page

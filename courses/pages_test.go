@@ -158,7 +158,9 @@ func TestAnAuthorTakesACourseFromNothingToPublished(t *testing.T) {
 	form := url.Values{"code": {"ssl-100"}, "title": {"Safe <Sleep>"}, "sponsor": {"DESE"}, "fee": {"five"}, "topics": {"Health, Safety"}}
 	status, body, _ := b.post("/author/courses/new", form)
 	require.Equal(t, http.StatusUnprocessableEntity, status)
-	require.Contains(t, body, "Enter dollars and cents")
+	require.Contains(t, body, `<a class="usa-link" href="#fee">Fee in dollars</a>: Enter dollars and cents`, "the summary leads to the field")
+	require.Contains(t, body, "Title (required)")
+	require.Contains(t, body, "as soon as you add it")
 	require.Contains(t, body, `value="Safe &lt;Sleep&gt;"`, "what was typed is kept")
 
 	form.Set("fee", "")
@@ -214,6 +216,70 @@ func TestAnAuthorTakesACourseFromNothingToPublished(t *testing.T) {
 	require.Contains(t, b.get(retire), "Nobody can register")
 	_, _, to = b.post(retire, nil)
 	require.Contains(t, b.get(to), "The version is retired")
+	require.NotContains(t, b.get("/courses"), "/courses/SSL-100", "what was taken out is not announced")
+	require.Contains(t, b.get("/courses/SSL-100"), "not offered now")
+}
+
+func TestReplacingTheCurrentVersionIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	first, err := s.publishNew("SSL-100", packagestest.Course("One"))
+	require.NoError(t, err)
+	id := s.begin("SSL-100", packagestest.Course("Two"))
+	require.NoError(t, s.FinishUpload(t.Context(), s.person, id, noon))
+	require.NoError(t, s.ProcessUpload(t.Context(), id, noon))
+	b := s.as("author", "en")
+	page := b.get("/author/courses/SSL-100")
+	require.NotRegexp(t, `action="[^"]*/publish"`, page, "it is not one click")
+	ask := regexp.MustCompile(`href="(/author/versions/\d+/publish)"`).FindStringSubmatch(page)
+	require.NotNil(t, ask)
+	require.Contains(t, b.get(ask[1]), "Publish version 2 in place of version 1?")
+	require.Equal(t, Published, s.state(first))
+	_, body, to := b.post(ask[1], url.Values{"replaces": {fmt.Sprint(first)}})
+	require.Equal(t, "/author/courses/SSL-100?notice=version_published", to, body)
+	require.Equal(t, Retired, s.state(first))
+}
+
+func TestAnAuthorWhoLeftThePageFindsTheUploadAndItsRefusalAgain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, err := s.AddCourse(t.Context(), Actor{}, facts("SSL-100"), noon)
+	require.NoError(t, err)
+	b := s.as("author", "en")
+	id := s.begin("SSL-100", []byte("no package"))
+	require.Contains(t, b.get("/author/courses/SSL-100"), "100 % has arrived")
+	require.NoError(t, s.FinishUpload(t.Context(), s.person, id, noon))
+	require.Contains(t, b.get("/author/courses/SSL-100"), `id="under-way"`)
+	require.NoError(t, s.ProcessUpload(t.Context(), id, noon))
+	page := b.get("/author/courses/SSL-100")
+	require.NotContains(t, page, `id="under-way"`)
+	require.Contains(t, page, "was not taken on November 20, 2026")
+	require.Contains(t, page, "This is not a ZIP file")
+
+	_, body, to := b.post(fmt.Sprintf("/author/uploads/%d/dismiss", id), nil)
+	require.Equal(t, "/author/courses/SSL-100", to, body)
+	require.NotContains(t, b.get(to), `id="last-refusal"`)
+
+	id = s.begin("SSL-100", []byte("no package"))
+	require.NoError(t, s.FinishUpload(t.Context(), s.person, id, noon))
+	require.NoError(t, s.ProcessUpload(t.Context(), id, noon))
+	require.Contains(t, b.get(to), `id="last-refusal"`)
+	s.begin("SSL-100", []byte("another"))
+	require.NotContains(t, b.get(to), `id="last-refusal"`, "the next upload stands in its place")
+}
+
+func TestATopicIsSpelledAsInOtherCourses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, err := w.AddCourse(t.Context(), Actor{}, facts("SSL-100"), noon)
+	require.NoError(t, err)
+	other := facts("LIC-100")
+	other.Topics = []string{"health", "HEALTH", "New"}
+	_, err = w.AddCourse(t.Context(), Actor{}, other, noon)
+	require.NoError(t, err)
+	course, err := w.course("LIC-100", on("2026-11-20"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"Health", "New"}, course.Topics)
 }
 
 func TestOnlyAuthorsReachTheAuthorsPages(t *testing.T) {
@@ -271,6 +337,8 @@ func TestTheCourseOffersWhatThePersonCanDo(t *testing.T) {
 	require.Equal(t, []string{"This course opens soon."}, offers("", "/courses/LIC-100"))
 	require.Equal(t, []string{"Paying online opens soon"}, offers("caregiver", "/courses/POI-101"))
 	require.Equal(t, []string{">Register<"}, offers("caregiver", "/courses/SSL-100"))
+
+	require.Contains(t, s.as("", "en").get("/courses"), "Paying opens soon")
 
 	stand := func(standing lms.Standing) []string {
 		s.standings[version.Course] = standing

@@ -60,11 +60,23 @@ func (f Facts) tidy() Facts {
 	}
 	topics := make([]string, 0, len(f.Topics))
 	for _, topic := range f.Topics {
-		if topic = strings.Join(strings.Fields(topic), " "); topic != "" && !slices.Contains(topics, topic) {
+		if topic = strings.Join(strings.Fields(topic), " "); topic != "" && !slices.ContainsFunc(topics, func(t string) bool { return strings.EqualFold(t, topic) }) {
 			topics = append(topics, topic)
 		}
 	}
 	f.Topics = topics
+	return f
+}
+
+// spelled is the facts with their topics spelled as known ones that differ in letter
+// case alone.
+func (f Facts) spelled(known []string) Facts {
+	f.Topics = slices.Clone(f.Topics)
+	for i, topic := range f.Topics {
+		if k := slices.IndexFunc(known, func(t string) bool { return strings.EqualFold(t, topic) }); k >= 0 {
+			f.Topics[i] = known[k]
+		}
+	}
 	return f
 }
 

@@ -44,9 +44,8 @@ var hourBands = []struct {
 
 var sorts = []string{"title", "hours", "fee"}
 
-// matches tells whether a course is what somebody looks for. Every word must occur
-// somewhere, in whatever case and with or without accents.
-func (q query) matches(l listing) bool {
+// narrows tells whether a course meets the conditions beside the words.
+func (q query) narrows(l listing) bool {
 	if q.Free && l.Fee != 0 || q.Earn && !l.CanEarn() {
 		return false
 	}
@@ -58,13 +57,12 @@ func (q query) matches(l listing) bool {
 			return false
 		}
 	}
-	text := fold(strings.Join(append([]string{l.Title, l.Summary, l.Code, l.Series}, l.Topics...), " "))
-	for _, word := range strings.Fields(fold(q.Text)) {
-		if !strings.Contains(text, word) {
-			return false
-		}
-	}
 	return true
+}
+
+// text is where words are looked for, folded.
+func (l listing) text() string {
+	return fold(strings.Join(append([]string{l.Title, l.Summary, l.Code, l.Series}, l.Topics...), " "))
 }
 
 // fold makes "Sueño" and "sueno" the same.
@@ -96,14 +94,36 @@ type found struct {
 	Rows        []listing
 	Total       int
 	Page, Pages int
+	Partial     bool // no course has every word; these have some
 }
 
-// find answers a query. The catalog is small: some hundreds of courses at most, so
-// it is looked through whole.
+// find answers a query: the courses that have every word, or else those that have
+// some, with the most first. The catalog is small: some hundreds of courses at most,
+// so it is looked through whole.
 func (q query) find(all []listing) found {
-	rows := slices.DeleteFunc(slices.Clone(all), func(l listing) bool { return !q.matches(l) })
+	words, free := wordsOf(q.Text)
+	q.Free = q.Free || free
+	rows := slices.DeleteFunc(slices.Clone(all), func(l listing) bool { return !q.narrows(l) })
 	q.order(rows)
-	f := found{Total: len(rows), Pages: max(1, (len(rows)+pageSize-1)/pageSize)}
+	hits := map[lms.CourseID]int{}
+	for _, l := range rows {
+		text := l.text()
+		for _, word := range words {
+			if strings.Contains(text, word) {
+				hits[l.ID]++
+			}
+		}
+	}
+	every := func(l listing) bool { return hits[l.ID] == len(words) }
+	var f found
+	if slices.ContainsFunc(rows, every) {
+		rows = slices.DeleteFunc(rows, func(l listing) bool { return !every(l) })
+	} else {
+		rows = slices.DeleteFunc(rows, func(l listing) bool { return hits[l.ID] == 0 })
+		slices.SortStableFunc(rows, func(a, b listing) int { return cmp.Compare(hits[b.ID], hits[a.ID]) })
+		f.Partial = len(rows) > 0
+	}
+	f.Total, f.Pages = len(rows), max(1, (len(rows)+pageSize-1)/pageSize)
 	f.Page = min(max(q.Page, 1), f.Pages)
 	f.Rows = rows[(f.Page-1)*pageSize : min(f.Page*pageSize, len(rows))]
 	return f

@@ -38,11 +38,39 @@ func TestTheCatalogFindsWhatSomebodyTypes(t *testing.T) {
 		"poi-101":         {"POI-101"},
 		"hazards":         {"POI-101"},
 		"safety":          {"SSL-100", "DIS-101", "POI-101"},
-		"sleep poison":    nil,
 		"100% _ ' OR 1=1": nil,
 	} {
 		require.Equal(t, want, codesOf(query{Text: text}.find(shelf())), text)
 	}
+}
+
+func TestWordsThatSayNothingAboutACourseDoNotHideIt(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"a course about safe sleep?":    {"SSL-100"},
+		"curso de sueño para los niños": {"ESP-100"},
+		"free safety courses":           {"SSL-100", "DIS-101"},
+		"gratis":                        {"SSL-100", "DIS-101", "LIC-100", "ESP-100"},
+		"the":                           {"SSL-100"},
+	} {
+		f := query{Text: text}.find(shelf())
+		require.Equal(t, want, codesOf(f), text)
+		require.False(t, f.Partial, text)
+	}
+}
+
+func TestWhereNoCourseHasEveryWordThoseWithTheMostComeFirst(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"sleep poison":                {"SSL-100", "POI-101"},
+		"poison hazards and disaster": {"POI-101", "DIS-101"},
+		"free poison sleep":           {"SSL-100"},
+	} {
+		f := query{Text: text}.find(shelf())
+		require.Equal(t, want, codesOf(f), text)
+		require.True(t, f.Partial, text)
+	}
+	require.False(t, query{Text: "nothing"}.find(shelf()).Partial)
 }
 
 func codesOf(f found) (codes []string) {

@@ -51,7 +51,11 @@ func (s *Service) Publish(ctx context.Context, actor Actor, r PublishRequest, no
 		return 0, err
 	}
 	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		course, err := upsertCourse(ctx, tx, facts, now)
+		known, err := knownTopics(ctx, tx, facts.Code)
+		if err != nil {
+			return err
+		}
+		course, err := upsertCourse(ctx, tx, facts.spelled(known), now)
 		if err != nil {
 			return err
 		}
@@ -86,7 +90,11 @@ func (s *Service) AddCourse(ctx context.Context, actor Actor, f Facts, now time.
 		return 0, err
 	}
 	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if id, err = insertCourse(ctx, tx, f, now); err != nil {
+		known, err := knownTopics(ctx, tx, f.Code)
+		if err != nil {
+			return err
+		}
+		if id, err = insertCourse(ctx, tx, f.spelled(known), now); err != nil {
 			return err
 		}
 		return s.saved(ctx, tx, actor, id, f, now)
@@ -117,7 +125,11 @@ func (s *Service) EditCourse(ctx context.Context, actor Actor, f Facts, now time
 		return err
 	}
 	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		id, err := updateCourse(ctx, tx, f, now)
+		known, err := knownTopics(ctx, tx, f.Code)
+		if err != nil {
+			return err
+		}
+		id, err := updateCourse(ctx, tx, f.spelled(known), now)
 		if err != nil {
 			return err
 		}

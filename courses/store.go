@@ -30,8 +30,18 @@ func selectCourse(ctx context.Context, db pg.Querier, code string, day lms.Date)
 	return pg.Row[lms.Course](ctx, db, "course "+code, selectCourseOn+` WHERE c.code = $2`, day, code)
 }
 
+// courseWithdrawn is true of a course c whose versions are all retired. One without a
+// version opens soon.
+const courseWithdrawn = `EXISTS (SELECT FROM courses.versions WHERE course = c.id)
+	AND NOT EXISTS (SELECT FROM courses.versions WHERE course = c.id AND state <> 'retired')`
+
+func isWithdrawn(ctx context.Context, db pg.Querier, id lms.CourseID) (bool, error) {
+	return pg.Value[bool](ctx, db, "withdrawn course", `SELECT `+courseWithdrawn+` FROM courses.courses c WHERE c.id = $1`, id)
+}
+
+// selectCourses are those that are offered or will be.
 func selectCourses(ctx context.Context, db pg.Querier, day lms.Date) ([]lms.Course, error) {
-	return pg.Rows[lms.Course](ctx, db, "courses", selectCourseOn+` ORDER BY c.title, c.id`, day)
+	return pg.Rows[lms.Course](ctx, db, "courses", selectCourseOn+` WHERE NOT (`+courseWithdrawn+`) ORDER BY c.title, c.id`, day)
 }
 
 func insertCourse(ctx context.Context, tx pgx.Tx, f Facts, now time.Time) (lms.CourseID, error) {
@@ -55,6 +65,13 @@ func updateCourse(ctx context.Context, tx pgx.Tx, f Facts, now time.Time) (lms.C
 		UPDATE courses.courses SET title = $2, summary = $3, sponsor = $4, topics = $5, series = $6,
 		    fee_cents = $7, safe_sleep = $8, recorded_at = $9
 		WHERE code = $1 RETURNING id`, f.args(now)...)
+}
+
+// knownTopics are the topics of other courses, those of most courses first.
+func knownTopics(ctx context.Context, tx pgx.Tx, code string) ([]string, error) {
+	return pg.Values[string](ctx, tx, "topics", `
+		SELECT topic FROM courses.courses, unnest(topics) AS topic WHERE code <> $1
+		GROUP BY topic ORDER BY count(*) DESC, topic`, code)
 }
 
 func (f Facts) args(now time.Time) []any {

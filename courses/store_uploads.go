@@ -65,6 +65,32 @@ func finishUpload(ctx context.Context, tx pgx.Tx, id UploadID, v lms.VersionID, 
 		UPDATE courses.uploads SET state = 'done', step = 'ready', version = $2, touched_at = $3 WHERE id = $1`, id, v, now)
 }
 
+// dismissUpload makes a refusal that was read a thing of the past.
+func dismissUpload(ctx context.Context, db pg.Execer, id UploadID, now time.Time) error {
+	return pg.Exec(ctx, db, "dismiss upload", `UPDATE courses.uploads SET state = 'cancelled', touched_at = $2 WHERE id = $1 AND state = 'refused'`, id, now)
+}
+
+// ownUpload is an upload as its author's page lists it.
+type ownUpload struct {
+	Upload
+	RecordedAt, TouchedAt time.Time
+}
+
+// Percent tells how much of it has arrived.
+func (u ownUpload) Percent() int { return 100 * len(u.Received) / u.Chunks }
+
+// selectOwnUploads are a person's uploads for a course that are under way, without
+// those that nothing was received of since an instant, and their last one whatever
+// became of it; the latest first.
+func selectOwnUploads(ctx context.Context, db pg.Querier, person lms.PersonID, course lms.CourseID, since time.Time) ([]ownUpload, error) {
+	return pg.Rows[ownUpload](ctx, db, "own uploads", `
+		SELECT `+uploadColumns+`, u.recorded_at, u.touched_at
+		FROM courses.uploads u JOIN courses.courses c ON c.id = u.course
+		WHERE u.course = $1 AND u.person = $2 AND (u.state = 'processing' OR u.state = 'receiving' AND u.touched_at > $3
+		    OR u.id = (SELECT max(id) FROM courses.uploads WHERE course = $1 AND person = $2))
+		ORDER BY u.id DESC`, course, person, since)
+}
+
 // giveUpUploads ends uploads that nothing happened to since an instant.
 func giveUpUploads(ctx context.Context, tx pgx.Tx, since, now time.Time) error {
 	return pg.Exec(ctx, tx, "give up uploads", `

@@ -2,6 +2,7 @@
 // fails is sent again; what arrived is kept, so an upload goes on after a break.
 
 import { Refusal, SignedOut, call, put, renewed } from "./upload/server";
+import { follow } from "./upload/follow";
 import { text } from "./upload/strings";
 
 interface Begun {
@@ -62,6 +63,9 @@ class Upload {
     if (now.state === "receiving") {
       await this.send(new Set(now.received));
       now = await this.ask<Status>("POST", this.path("/finish"), {});
+    }
+    leaving(false);
+    if (now.state === "processing") {
       announce(text("received"));
     }
     await this.wait(now);
@@ -123,7 +127,6 @@ class Upload {
     for (;;) {
       showSteps(now);
       if (now.state === "done") {
-        leaving(false);
         open(now.next);
         return;
       }
@@ -262,6 +265,8 @@ function end(sentence: string): void {
   again.hidden = true;
   drop.hidden = false;
   input.value = "";
+  status.textContent = "";
+  said.textContent = "";
   element("refusal").textContent = sentence;
   refused.hidden = false;
   refused.focus();
@@ -269,7 +274,8 @@ function end(sentence: string): void {
 
 function begin(file: File): void {
   refused.hidden = true;
-  document.querySelector("main > .usa-alert--success")?.remove(); // it spoke of the upload before
+  document.getElementById("last-refusal")?.remove(); // it spoke of an upload before, and so does the next
+  document.querySelector("main > .usa-alert--success")?.remove();
   if (file.size === 0 || file.size > Number(form.dataset["max"])) {
     end(text(file.size === 0 ? "empty" : "too_large"));
     return;
@@ -285,6 +291,7 @@ function begin(file: File): void {
 }
 
 form.hidden = false;
+follow(() => current !== null);
 form.addEventListener("submit", (event) => event.preventDefault());
 input.addEventListener("change", () => {
   const file = input.files?.[0];
