@@ -30,6 +30,7 @@ type live struct {
 	lease      leaseRow
 	enrollment lms.Enrollment
 	now        time.Time
+	activities map[string]*activity // read so far; nil: the attempt has none of that name
 }
 
 // forLive runs fn for the person's one live player. Every call that gets here is an
@@ -69,7 +70,7 @@ func (s *Service) forLive(ctx context.Context, b Bearer, now time.Time, fn func(
 		if err := updateSeen(ctx, tx, grant.Person, lease.Epoch, now, SeatTime(*lease.SeenAt, now)); err != nil {
 			return err
 		}
-		return fn(&live{tx, grant.Person, lease, e, now})
+		return fn(&live{tx, grant.Person, lease, e, now, map[string]*activity{}})
 	})
 }
 
@@ -121,6 +122,9 @@ func (s *Service) Commit(ctx context.Context, b Bearer, r CommitRequest, now tim
 			if err := s.apply(ctx, l, batch, &saved); err != nil {
 				return err
 			}
+		}
+		if err := l.write(ctx); err != nil {
+			return err
 		}
 		return l.saved(ctx, &saved)
 	})
@@ -193,17 +197,17 @@ func (s *Service) merge(ctx context.Context, l *live, b Batch) (unread map[strin
 			unread = joined(unread, map[string]string{elementSession: value})
 		}
 	}
-	merged, err := mergeData(ctx, l.tx, l.lease.Attempt, b.Activity, data, b.Over)
-	if errors.Is(err, lms.ErrNotFound) { // no such activity, or no room
-		return joined(unread, data), nil
-	}
-	if err != nil {
+	a, err := l.activity(ctx, b.Activity)
+	if err != nil && !errors.Is(err, lms.ErrNotFound) {
 		return nil, err
+	}
+	if a == nil || !a.lay(data, b.Over) {
+		return joined(unread, data), nil
 	}
 	_, status := data[elementStatus]
 	_, raw := data[elementRaw]
 	if b.Over || status || raw {
-		err = s.judge(ctx, l, b, merged)
+		err = s.judge(ctx, l, a)
 	}
 	return unread, err
 }
@@ -227,16 +231,14 @@ func (l *live) addTime(ctx context.Context, b Batch, span string) (bool, error) 
 
 // judge decides the lesson's status and, with it, completion. Once met, a
 // completion stands, whatever is committed after it.
-func (s *Service) judge(ctx context.Context, l *live, b Batch, merged mergedRow) error {
+func (s *Service) judge(ctx context.Context, l *live, a *activity) error {
 	content, err := s.Courses.Content(ctx, l.tx, l.enrollment.Version)
 	if err != nil {
 		return err
 	}
-	o := outcome{Status: merged.Status, Raw: merged.Raw, Exit: merged.Exit, Mastery: content.MasteryScore, Over: b.Over}
-	if final := o.final(); final != merged.Status {
-		if err := updateStatus(ctx, l.tx, l.lease.Attempt, b.Activity, final); err != nil {
-			return err
-		}
+	o := outcome{Status: a.data[elementStatus], Raw: a.data[elementRaw], Exit: a.data[elementExit], Mastery: content.MasteryScore, Over: a.finished}
+	if final := o.final(); final != o.Status {
+		a.decide(final)
 	}
 	if !o.Met() || l.enrollment.State != lms.Active {
 		return nil

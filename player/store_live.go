@@ -69,24 +69,22 @@ func selectData(ctx context.Context, tx pgx.Tx, a lms.AttemptID, activity string
 	return one[dataRow](ctx, tx, "select data", `SELECT data, finished FROM player.activity_data WHERE attempt = $1 AND activity = $2`, a, activity)
 }
 
-type mergedRow struct {
-	Status string
-	Raw    string
-	Exit   string
+type lockedRow struct {
+	dataRow
+	Size int // bytes of the data as text
 }
 
-// mergeData lays changes over an activity's data. ErrNotFound: the attempt has no
-// such activity, or no room for them.
-func mergeData(ctx context.Context, tx pgx.Tx, a lms.AttemptID, activity string, changes map[string]string, finished bool) (mergedRow, error) {
-	return one[mergedRow](ctx, tx, "merge data", `UPDATE player.activity_data SET data = data || $3, finished = $4
-		WHERE attempt = $1 AND activity = $2 AND octet_length((data || $3)::text) <= $5
-		RETURNING coalesce(data->>'cmi.core.lesson_status', '') AS status, coalesce(data->>'cmi.core.score.raw', '') AS raw,
-			coalesce(data->>'cmi.core.exit', '') AS exit`, a, activity, changes, finished, maxData)
+// lockData reads an activity's data to change it. ErrNotFound: the attempt has no
+// such activity.
+func lockData(ctx context.Context, tx pgx.Tx, a lms.AttemptID, activity string) (lockedRow, error) {
+	return one[lockedRow](ctx, tx, "lock data", `SELECT data, finished, octet_length(data::text) AS size FROM player.activity_data
+		WHERE attempt = $1 AND activity = $2 FOR UPDATE`, a, activity)
 }
 
-func updateStatus(ctx context.Context, tx pgx.Tx, a lms.AttemptID, activity, status string) error {
-	_, err := exec(ctx, tx, "update status", `UPDATE player.activity_data
-		SET data = data || jsonb_build_object('cmi.core.lesson_status', $3::text) WHERE attempt = $1 AND activity = $2`, a, activity, status)
+// updateData lays changes over an activity's data.
+func updateData(ctx context.Context, tx pgx.Tx, a lms.AttemptID, activity string, changes map[string]string, finished bool) error {
+	_, err := exec(ctx, tx, "update data", `UPDATE player.activity_data SET data = data || $3, finished = $4
+		WHERE attempt = $1 AND activity = $2`, a, activity, changes, finished)
 	return err
 }
 
