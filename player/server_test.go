@@ -266,6 +266,30 @@ func TestContentIsServedAsItWasPublished(t *testing.T) {
 	require.Contains(t, s.ask("GET", origin+frameScriptURL(), "").Header.Get("Content-Type"), "javascript")
 }
 
+func TestContentIsSandboxedWhereverItIsOpened(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.files["index.html"] = []byte("<!doctype html>")
+	s := serve(t, w)
+	live := w.launch()
+	origin := s.web.ContentURL(live.l.Label)
+	const allowed = "; sandbox allow-scripts allow-same-origin allow-forms allow-popups allow-modals allow-downloads;"
+	require.Contains(t, s.ask("GET", origin+"/index.html", "", "Sec-Fetch-Dest", "document").Header.Get("Content-Security-Policy"), allowed)
+	require.Contains(t, s.ask("GET", origin+"/none.html", "").Header.Get("Content-Security-Policy"), "sandbox")
+	for name, res := range map[string]reply{
+		"a page":            s.ask("GET", origin+"/index.html", ""),
+		"a part":            s.ask("GET", origin+"/index.html", "", "Range", "bytes=0-1"),
+		"no such file":      s.ask("GET", origin+"/none.html", ""),
+		"no such grant":     s.ask("GET", s.web.ContentURL("a2345678901234567890123456")+"/index.html", ""),
+		"a service worker":  s.ask("GET", origin+"/index.html", "", "Service-Worker", "script"),
+		"the frame":         s.ask("GET", origin+"/.frame/", ""),
+		"the frame's code":  s.ask("GET", origin+frameScriptURL(), ""),
+		"a run-time answer": s.ask("POST", origin+"/.rt/heartbeat", fmt.Sprintf(`{"epoch":%d}`, live.l.Epoch), "Authorization", "Bearer "+live.l.Token, "Origin", origin),
+	} {
+		require.Equal(t, "?1", res.Header.Get("Origin-Agent-Cluster"), name)
+	}
+}
+
 func TestARefusalOfContentIsNotKeptByTheBrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
