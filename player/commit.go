@@ -36,8 +36,8 @@ type live struct {
 // forLive runs fn for the person's one live player. Every call that gets here is an
 // arrival that adds to the time in the seat and keeps the application session alive.
 //
-// Errors: lms.ErrNotFound for a label without a grant; lms.ErrFenced, or
-// errOtherCourse, with Device and Since of the newer session, if there is one;
+// Errors: lms.ErrNotFound for a label without a grant; lms.ErrFenced, with no word of
+// who holds the lease instead, since a bearer may be anyone (Status tells the person);
 // lms.ErrUnauthenticated when the application session is over.
 func (s *Service) forLive(ctx context.Context, b Bearer, now time.Time, fn func(*live) error) error {
 	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
@@ -45,20 +45,16 @@ func (s *Service) forLive(ctx context.Context, b Bearer, now time.Time, fn func(
 		if err != nil {
 			return err
 		}
+		// Once before the lock, which is not for strangers to take, and once under it.
+		if _, err := leaseOf(ctx, tx, grant, b); err != nil {
+			return err
+		}
 		if err := pg.LockPerson(ctx, tx, grant.Person); err != nil {
 			return err
 		}
-		lease, err := selectLease(ctx, tx, grant.Person)
-		if errors.Is(err, lms.ErrNotFound) {
-			return lms.ErrFenced
-		}
+		lease, err := leaseOf(ctx, tx, grant, b)
 		if err != nil {
 			return err
-		}
-		holds := lease.Epoch == b.Epoch && lease.Enrollment == grant.Enrollment && lease.SeenAt != nil &&
-			subtle.ConstantTimeCompare(lease.TokenHash, web.HashToken(b.Token)) == 1
-		if !holds {
-			return fenced(lease, grant.Enrollment)
 		}
 		if err := s.Accounts.Touch(ctx, tx, lease.Session, now); err != nil {
 			return err
@@ -74,16 +70,20 @@ func (s *Service) forLive(ctx context.Context, b Bearer, now time.Time, fn func(
 	})
 }
 
-// fenced says who holds the lease instead of a player of this enrollment.
-func fenced(lease leaseRow, of lms.EnrollmentID) error {
-	if lease.Device == nil || lease.OpenedAt == nil || lease.TokenHash == nil {
-		return lms.ErrFenced
+// leaseOf is the lease, if the bearer holds it for the grant's enrollment.
+//
+// Errors: lms.ErrFenced.
+func leaseOf(ctx context.Context, tx pgx.Tx, grant grantRow, b Bearer) (leaseRow, error) {
+	lease, err := selectLease(ctx, tx, grant.Person)
+	if err != nil && !errors.Is(err, lms.ErrNotFound) {
+		return leaseRow{}, err
 	}
-	err := lms.ErrFenced
-	if lease.Enrollment != of {
-		err = errOtherCourse
+	holds := err == nil && lease.Epoch == b.Epoch && lease.Enrollment == grant.Enrollment && lease.SeenAt != nil &&
+		subtle.ConstantTimeCompare(lease.TokenHash, web.HashToken(b.Token)) == 1
+	if !holds {
+		return leaseRow{}, lms.ErrFenced
 	}
-	return err.With("Device", *lease.Device).With("Since", *lease.OpenedAt)
+	return lease, nil
 }
 
 // Saved is the server's word about what is safe, and what came of it.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -95,23 +94,17 @@ func (h handlers) bearer(c *fiber.Ctx, epoch int64) (Bearer, error) {
 }
 
 // answer gives the run-time's answer; of a refusal it says what the run-time needs to
-// go on: what is acknowledged, or where the course is open now.
+// go on: what is acknowledged.
 func (h handlers) answer(c *fiber.Ctx, body any, err error) error {
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	if err == nil {
 		return c.JSON(body)
 	}
 	e, ok := lms.AsError(err)
-	if !ok || !errors.Is(err, lms.ErrFenced) && !errors.Is(err, errOtherCourse) && !errors.Is(err, errGap) {
+	if !ok || !errors.Is(err, lms.ErrFenced) && !errors.Is(err, errGap) {
 		return err
 	}
 	out := fiber.Map{"code": e.Code, "message": h.w.Sentence(c, e)}
-	if device, ok := e.Args["Device"].(string); ok {
-		out["device"] = device
-	}
-	if since, ok := e.Args["Since"].(time.Time); ok {
-		out["since"] = since
-	}
 	if seq, ok := e.Args["Seq"].(int64); ok {
 		out["seq"] = seq
 	}

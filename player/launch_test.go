@@ -4,10 +4,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"mopd/lms"
 	"mopd/lms/lmstest"
+	"mopd/lms/pg"
 )
 
 func TestALaunchNeedsTodaysAttestation(t *testing.T) {
@@ -96,9 +98,10 @@ func TestANewerPlayerFencesTheOlderAndSaysWhereItIs(t *testing.T) {
 
 	_, err := old.send(old.next("cmi.suspend_data", "two"))
 	require.ErrorIs(t, err, lms.ErrFenced)
-	e, _ := lms.AsError(err)
-	require.Equal(t, "Chrome, Windows", e.Args["Device"])
-	require.True(t, w.now.Equal(e.Args["Since"].(time.Time)))
+	live := w.live()
+	require.Equal(t, "Chrome, Windows", live.Device)
+	require.Equal(t, fresh.l.Epoch, live.Epoch)
+	require.True(t, w.now.Equal(live.Since))
 	_, err = w.s.Beat(t.Context(), old.bearer(), w.now)
 	require.ErrorIs(t, err, lms.ErrFenced)
 	require.Equal(t, "one", fresh.state().Data["cmi.suspend_data"])
@@ -110,11 +113,17 @@ func TestATokenOrLabelThatIsNotTheirsIsRefused(t *testing.T) {
 	s := w.launch()
 	wrong := s.bearer()
 	wrong.Token += "x"
-	_, err := w.s.Beat(t.Context(), wrong, w.now)
-	require.ErrorIs(t, err, lms.ErrFenced)
+	require.NoError(t, pg.InTx(t.Context(), w.db, func(tx pgx.Tx) error {
+		require.NoError(t, pg.LockPerson(t.Context(), tx, w.person.ID))
+		_, err := w.s.Beat(t.Context(), wrong, w.now) // it does not wait for the person's lock
+		require.ErrorIs(t, err, lms.ErrFenced)
+		e, _ := lms.AsError(err)
+		require.Empty(t, e.Args, "and it learns nothing of the live player")
+		return nil
+	}))
 	wrong = s.bearer()
 	wrong.Epoch++
-	_, err = w.s.Beat(t.Context(), wrong, w.now)
+	_, err := w.s.Beat(t.Context(), wrong, w.now)
 	require.ErrorIs(t, err, lms.ErrFenced)
 	wrong = s.bearer()
 	wrong.Label = "a23456789012345678901234567"[:26]
@@ -131,8 +140,7 @@ func TestSettingAsideOrSigningOutEndsThePlayer(t *testing.T) {
 	w.fence()
 	_, err := s.send(s.next("cmi.suspend_data", "late"))
 	require.ErrorIs(t, err, lms.ErrFenced)
-	e, _ := lms.AsError(err)
-	require.Empty(t, e.Args, "nobody else plays")
+	require.Nil(t, w.live(), "nobody else plays")
 	require.Equal(t, s.l.Epoch+2, w.launch().l.Epoch, "an epoch is never used twice")
 }
 
@@ -146,9 +154,11 @@ func TestAPlayerIsToldWhenItIsAnotherCourseThatIsOpen(t *testing.T) {
 	w.active = lmstest.Enrollment(t, w.db, w.person, lmstest.Course(t, w.db), func(e *lms.Enrollment) { e.State = lms.Active })
 	w.launch()
 	_, err = first.send(first.next("cmi.suspend_data", "late"))
-	require.ErrorIs(t, err, errOtherCourse)
-	e, _ := lms.AsError(err)
-	require.Equal(t, "Chrome, Windows", e.Args["Device"])
+	require.ErrorIs(t, err, lms.ErrFenced)
+	live := w.live()
+	require.Equal(t, w.active.ID, live.Enrollment)
+	require.NotEqual(t, active.ID, live.Enrollment)
+	require.Equal(t, "Chrome, Windows", live.Device)
 	w.fence() // signed out: no course is open
 	_, err = first.send(first.next("cmi.suspend_data", "late"))
 	require.ErrorIs(t, err, lms.ErrFenced)

@@ -17,8 +17,7 @@ var (
 	errConfirmBoth = lms.NewError(lms.Invalid, "confirm_both")
 	errCommitForm  = lms.NewError(lms.Invalid, "commit_form")
 	errTooMuch     = lms.NewError(lms.TooLarge, "commit_too_large")
-	errGap         = lms.NewError(lms.Conflict, "commit_gap")   // Args: Seq, the last number acknowledged
-	errOtherCourse = lms.NewError(lms.Conflict, "other_course") // Args: Device, Since: where and when another course was opened
+	errGap         = lms.NewError(lms.Conflict, "commit_gap") // Args: Seq, the last number acknowledged
 )
 
 // Wording is the version of the attestation's words (rules §7) that the catalogs

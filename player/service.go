@@ -231,24 +231,47 @@ func (s *Service) open(ctx context.Context, tx pgx.Tx, e lms.Enrollment, r Launc
 	})
 }
 
-// Status is where a course stands, for the shell that waits for its credit.
+// Status is where a course stands, for the shell: the word of its frame, in which the
+// course runs too, is no proof.
 type Status struct {
-	Posted lms.CreditStatus `json:"posted"` // "" while it is not
+	Completed bool             `json:"completed"`
+	Posted    lms.CreditStatus `json:"posted"` // "" while it is not
+	Live      *Live            `json:"live,omitempty"`
 }
 
-// Status tells where a person's enrollment and its credit stand.
+// Live is the session of a person's one live player, in whichever course.
+type Live struct {
+	Epoch      int64            `json:"epoch"`
+	Enrollment lms.EnrollmentID `json:"enrollment"`
+	Device     string           `json:"device"`
+	Since      time.Time        `json:"since"`
+}
+
+// Status tells where a person's enrollment and its credit stand, and which player of
+// the person is live.
 //
 // Errors: lms.ErrNotFound.
 func (s *Service) Status(ctx context.Context, p lms.PersonID, id lms.EnrollmentID) (st Status, err error) {
 	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		st = Status{}
 		e, err := s.mine(ctx, tx, p, id)
 		if err != nil {
 			return err
 		}
-		if e.State == lms.Completed {
-			st.Posted, err = s.Registry.Posted(ctx, tx, id)
+		if st.Completed = e.State == lms.Completed; st.Completed {
+			if st.Posted, err = s.Registry.Posted(ctx, tx, id); err != nil {
+				return err
+			}
 		}
+		live, err := selectLive(ctx, tx, p)
+		if errors.Is(err, lms.ErrNotFound) {
+			return nil
+		}
+		st.Live = &live
 		return err
 	})
-	return st, err
+	if err != nil {
+		return Status{}, err
+	}
+	return st, nil
 }

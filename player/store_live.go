@@ -32,16 +32,22 @@ type leaseRow struct {
 	Enrollment lms.EnrollmentID
 	TokenHash  []byte
 	Session    []byte
-	Device     *string
-	OpenedAt   *time.Time
 	SeenAt     *time.Time
 }
 
 func selectLease(ctx context.Context, tx pgx.Tx, p lms.PersonID) (leaseRow, error) {
-	return one[leaseRow](ctx, tx, "select lease", `SELECT l.epoch, coalesce(s.seq, 0) AS seq, l.attempt, a.enrollment, l.token_hash, l.session, s.device, s.opened_at, s.seen_at
+	return one[leaseRow](ctx, tx, "select lease", `SELECT l.epoch, coalesce(s.seq, 0) AS seq, l.attempt, a.enrollment, l.token_hash, l.session, s.seen_at
 		FROM player.leases l JOIN player.attempts a ON a.id = l.attempt
 		LEFT JOIN player.sessions s ON s.person = l.person AND s.epoch = l.epoch
 		WHERE l.person = $1`, p)
+}
+
+// selectLive finds the person's live session. ErrNotFound: there is none.
+func selectLive(ctx context.Context, tx pgx.Tx, p lms.PersonID) (Live, error) {
+	return one[Live](ctx, tx, "select live session", `SELECT l.epoch, a.enrollment, s.device, s.opened_at AS since
+		FROM player.leases l JOIN player.attempts a ON a.id = l.attempt
+		JOIN player.sessions s ON s.person = l.person AND s.epoch = l.epoch
+		WHERE l.person = $1 AND l.token_hash IS NOT NULL`, p)
 }
 
 // advance is the compare-and-set that lets one commit have one effect, in a session

@@ -253,4 +253,12 @@ func (w *world) fence() {
 	require.NoError(w.t, pg.InTx(w.t.Context(), w.db, func(tx pgx.Tx) error { return w.s.Fence(w.t.Context(), tx, w.person.ID) }))
 }
 
+// live is the person's live session, as the shell hears of it.
+func (w *world) live() *Live {
+	w.t.Helper()
+	st, err := w.s.Status(w.t.Context(), w.person.ID, w.active.ID)
+	require.NoError(w.t, err)
+	return st.Live
+}
+
 func numbered(n int) string { return fmt.Sprint("page ", n) }

@@ -21,6 +21,8 @@ const BEAT_MS = 30_000;
 /** How long content may take to end when the person leaves. */
 const UNLOAD_MS = 1_500;
 const EXIT_MS = 4_000;
+/** Content that has ended its session goes away or begins anew within this time, or stays as a dead page. */
+const DEAD_MS = 2_000;
 
 function tell(message: ToShell): void {
   window.parent.postMessage(message, appOrigin);
@@ -47,6 +49,7 @@ class Session {
   private overtaken: Entry[] = [];
   private ended = false; // completed, or out of time
   private exiting = false;
+  private dead = 0; // timer
   private told = false; // that nothing can be kept on this computer
 
   constructor(private readonly launch: Launch) {}
@@ -81,7 +84,14 @@ class Session {
     this.runtime = new Scorm12(state, {
       changed: (element, value) => this.transport.change(state.activity, element, value),
       committed: () => this.transport.commit(),
-      finished: () => this.transport.finish(state.activity),
+      finished: () => {
+        this.transport.finish(state.activity);
+        this.dead = window.setTimeout(() => void this.left(), DEAD_MS);
+      },
+      began: () => {
+        window.clearTimeout(this.dead);
+        tell({ type: "back" });
+      },
     });
     window.API = this.runtime.api;
     this.open(state.launch);
@@ -186,6 +196,13 @@ class Session {
         default:
       }
     });
+  }
+
+  private async left(): Promise<void> {
+    await this.transport.idle();
+    if (this.runtime?.over && !this.exiting) {
+      tell({ type: "left" });
+    }
   }
 
   private answered(saved: Saved): void {

@@ -4,16 +4,17 @@
 
 import { bar, saveLine, showSave, showSeat, tickOff } from "./player/bar";
 import type { Save } from "./player/bar";
-import { showCompleted, showOver, showStopped, watchWindow } from "./player/ends";
-import { byId, cover, hidePanel, notify, showPanel, showStanding, stands, updatePanel } from "./player/panel";
+import { showCompleted, showLeft, showOver, showStopped, status, watchWindow } from "./player/ends";
+import { byId, cover, hidePanel, notify, panel, showPanel, showStanding, stands, updatePanel } from "./player/panel";
 import type { Stop, ToFrame, ToShell } from "./player/protocol";
 import { failed, isComputer, launch } from "./player/start";
 import type { Granted } from "./player/start";
-import { clock, config, say } from "./player/strings";
+import { clock, config, moment, say } from "./player/strings";
 
 const READY_MS = 20_000;
 /** The frame answers sooner that it has ended, or not at all. */
 const EXIT_MS = 8_000;
+const ASK_MS = 2_000;
 
 /** What a player tells the person's other tabs when it takes over. */
 interface Taken {
@@ -28,7 +29,10 @@ class Shell {
   private save: Save = "saved";
   private journal = true;
   private running = false;
-  private completed = false;
+  private completed = false; // as the server says
+  private asking = false; // whether it is
+  private claims = 0; // of the frame, that it is
+  private ended = false; // the lesson has ended by itself
   private outOfTime = false;
   private stopped = false; // another player is the live one, or none
   private leaving = false; // the course is being closed
@@ -44,7 +48,7 @@ class Shell {
     this.tabs.onmessage = ({ data }: MessageEvent<Taken>) => {
       if (data.learner === learner && data.epoch > epoch) {
         this.send({ type: "fence" });
-        this.stop({ why: data.enrollment === enrollment ? "fenced" : "other_course" }, this.save !== "saved");
+        this.stop({ why: data.enrollment === enrollment ? "fenced" : "other_course" }, this.save !== "saved", false);
       }
     };
     this.tabs.postMessage({ learner, enrollment, epoch } satisfies Taken);
@@ -122,7 +126,15 @@ class Shell {
         showSeat(message.ms);
         break;
       case "completed":
-        this.complete();
+        void this.claimed();
+        break;
+      case "left":
+        this.ended = true;
+        this.lessonOver();
+        break;
+      case "back":
+        this.ended = false;
+        hidePanel("left");
         break;
       case "held":
         if (message.why === "window_over") {
@@ -136,10 +148,10 @@ class Shell {
         notify(say(this.journal ? "refused" : "refused_lost", { time: clock(message.at) }));
         break;
       case "stopped":
-        this.stop(message.stop, message.unsent);
+        this.stop(message.stop, message.unsent, true);
         break;
       case "overtaken":
-        notify(say("overtaken", { time: new Date(message.at).toLocaleString(config.lang) }), () =>
+        notify(say("overtaken", { time: moment(message.at) }), () =>
           this.send({ type: "seen" }),
         );
         break;
@@ -160,11 +172,15 @@ class Shell {
     }
     this.save = state;
     showSave(state, at);
+    if (state === "saved" && !this.leaving && panel() === "leave") {
+      updatePanel("leave", say("exiting"));
+      this.unload(); // as was asked for
+    }
   }
 
   // --- the ends that it may come to ---
 
-  private stop(stop: Stop, unsent: boolean): void {
+  private stop(stop: Stop, unsent: boolean, ask: boolean): void {
     if (this.stopped || this.gone) {
       return;
     }
@@ -180,13 +196,55 @@ class Shell {
       cover(null);
     }, 100);
     saveLine("");
-    showStopped(stop, unsent, this.journal);
+    if (ask && stop.why !== "signed_out") {
+      void this.sayWhere(unsent);
+    } else {
+      showStopped(stop, unsent, this.journal);
+    }
+  }
+
+  // Where the newer player is, the server alone says: the frame's words may be the course's.
+  private async sayWhere(unsent: boolean): Promise<void> {
+    const live = (await status())?.live;
+    if (live && live.epoch > this.granted.epoch) {
+      const why = live.enrollment === this.granted.enrollment ? "fenced" : "other_course";
+      showStopped({ why }, unsent, this.journal, live);
+    } else {
+      showStopped({ why: "closed" }, unsent, this.journal);
+    }
+  }
+
+  // The frame says that the course is completed; it is when the server says so.
+  private async claimed(): Promise<void> {
+    this.claims++;
+    if (this.asking || this.completed) {
+      return;
+    }
+    this.asking = true;
+    while (this.claims > 0 && !this.completed && !this.stopped && !this.gone) {
+      const claims = this.claims;
+      const told = await status();
+      if (told?.completed) {
+        this.complete();
+      } else if (told && claims === this.claims) {
+        this.claims = 0;
+      } else {
+        await new Promise((resolve) => window.setTimeout(resolve, ASK_MS));
+      }
+    }
+    this.asking = false;
+    this.lessonOver();
+  }
+
+  /** What a lesson that ended by itself leaves is a dead page: the way on is shown. */
+  private lessonOver(): void {
+    const busy = this.asking || this.completed || this.outOfTime || this.stopped || this.leaving || this.gone;
+    if (this.ended && !busy && this.save === "saved") {
+      showLeft();
+    }
   }
 
   private complete(): void {
-    if (this.completed) {
-      return;
-    }
     this.completed = true;
     tickOff();
     if (!this.running) {

@@ -3,13 +3,14 @@
 
 import { hidePanel, showPanel, updatePanel } from "./panel";
 import type { Choice } from "./panel";
-import type { Stop } from "./protocol";
+import type { Live, Status, Stop } from "./protocol";
 import { central, clock, config, say } from "./strings";
 
 const POLL_MS = 150;
 const POLL_FAST_MS = 10_000;
 const POLL_SLOW_MS = 3_000;
 const POLL_END_MS = 180_000;
+const STATUS_MS = 5_000;
 const MINUTE = 60_000;
 
 /** Says that the course is completed and, as soon as it is known, what came of its hours. */
@@ -30,7 +31,7 @@ export function showCompleted(running: boolean, leave: (to: string) => void): vo
 async function awaitCredit(since: number): Promise<void> {
   for (;;) {
     const waited = Date.now() - since;
-    switch (await posted()) {
+    switch ((await status())?.posted) {
       case "credited":
         updatePanel("completed", say("posted"), say("completed_text", { hours: config.hours }));
         return;
@@ -52,13 +53,30 @@ async function awaitCredit(since: number): Promise<void> {
   }
 }
 
-async function posted(): Promise<string> {
+/** Asks the application; undefined when it does not answer. */
+export async function status(): Promise<Status | undefined> {
   try {
-    const answer = await fetch(config.status, { headers: { Accept: "application/json" }, cache: "no-store" });
-    return answer.ok ? ((await answer.json()) as { posted: string }).posted : "";
+    const answer = await fetch(config.status, {
+      headers: { Accept: "application/json" },
+      cache: "no-store",
+      signal: AbortSignal.timeout(STATUS_MS),
+    });
+    return answer.ok ? ((await answer.json()) as Status) : undefined;
   } catch {
-    return "";
+    return undefined;
   }
+}
+
+/** Says that the lesson has ended by itself, and that nothing is left to save. */
+export function showLeft(): void {
+  showPanel("left", {
+    title: say("left_title"),
+    text: say("left_text"),
+    choices: [
+      { label: say("to_my_courses"), act: config.exit },
+      { label: say("open_again"), act: () => window.location.reload(), second: true },
+    ],
+  });
 }
 
 /** Says that the last day to complete the course is over. */
@@ -96,11 +114,13 @@ export function watchWindow(ends: number, left: number, warn: (text: string) => 
   look();
 }
 
-/** Says why this player has stopped, and what became of what it had not sent. */
-export function showStopped(stop: Stop, unsent: boolean, journal: boolean): void {
-  const time = stop.since ? clock(Date.parse(stop.since)) : "";
+/**
+ * Says why this player has stopped, and what became of what it had not sent. Without
+ * a newer player, that one is in this browser.
+ */
+export function showStopped(stop: Stop, unsent: boolean, journal: boolean, newer?: Live): void {
   const where = (elsewhere: string, here: string) =>
-    stop.since ? say(elsewhere, { device: stop.device ?? "", time }) : say(here);
+    newer ? say(elsewhere, { device: newer.device, time: clock(Date.parse(newer.since)) }) : say(here);
   const mine: Choice = { label: say("to_my_courses"), act: config.exit, second: true };
   const again = (label: string): Choice => ({ label: say(label), act: () => window.location.reload() });
   const signIn = `/sign-in?next=${encodeURIComponent(config.here)}`;

@@ -21,7 +21,7 @@ export interface Choice {
 }
 
 /** What the panel is about: only the one that put it up changes it or takes it down. */
-export type Subject = "failed" | "stopped" | "completed" | "over" | "leave" | "help";
+export type Subject = "failed" | "stopped" | "completed" | "over" | "left" | "leave" | "help";
 
 export interface Message {
   look?: "done" | "refused";

@@ -19,15 +19,27 @@ export type ToFrame =
   /** The message about overtaken work has been read. */
   | { type: "seen" };
 
+/** What the application says of a course and of the person's live player. */
+export interface Status {
+  completed: boolean;
+  posted: string;
+  live?: Live;
+}
+
+/** The person's one live player, in whichever course. */
+export interface Live {
+  epoch: number;
+  enrollment: number;
+  device: string;
+  since: string;
+}
+
 /**
  * Why a player is not the live one any more: the course, or another one, was opened
  * elsewhere; it was set aside or signed out of; the application session ended.
  */
 export interface Stop {
   why: "fenced" | "other_course" | "closed" | "signed_out";
-  /** Where and since when the newer player runs; absent when it is in this browser, or there is none. */
-  device?: string;
-  since?: string;
 }
 
 /** Why changes count for nothing yet. */
@@ -43,6 +55,10 @@ export type ToShell =
   | { type: "save"; state: "saved" | "saving" | "unsaved"; at: number }
   | { type: "seat"; ms: number }
   | { type: "completed" }
+  /** The lesson has ended by itself and is still there; everything is acknowledged. */
+  | { type: "left" }
+  /** It has begun again. */
+  | { type: "back" }
   | { type: "held"; why: Held }
   | { type: "stopped"; stop: Stop; unsent: boolean }
   /** The server does not take these answers, now or later. */

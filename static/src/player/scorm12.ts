@@ -7,6 +7,7 @@ import type { State } from "./protocol";
 
 /** Hears of everything that must not be lost. */
 export interface Sink {
+  began(): void;
   changed(element: string, value: string): void;
   committed(): void;
   finished(): void;
@@ -112,6 +113,11 @@ export class Scorm12 {
     };
   }
 
+  /** The content has ended its session, and its document is still there. */
+  get over(): boolean {
+    return this.phase === "over" && !this.left && !this.halted;
+  }
+
   /** The content's document is gone: the next LMSInitialize begins another visit. */
   contentLeft(): void {
     this.left = true;
@@ -170,6 +176,7 @@ export class Scorm12 {
     if (this.data.get(EXIT)) {
       this.change(EXIT, "");
     }
+    this.sink.began();
     return "true";
   }
 

@@ -24,14 +24,22 @@ export function say(key: string, values: Record<string, string> = {}): string {
   return (strings[key] ?? key).replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
 }
 
+/** Times are written as in the United States, in either language. */
+const locale = `${config.lang}-US`;
+
+/** A day and a time of day on this person's clock. */
+export function moment(at: number): string {
+  return new Date(at).toLocaleString(locale);
+}
+
 /** A time of day on this person's clock. */
 export function clock(at: number): string {
-  return new Date(at).toLocaleTimeString(config.lang, { hour: "numeric", minute: "2-digit" });
+  return new Date(at).toLocaleTimeString(locale, { hour: "numeric", minute: "2-digit" });
 }
 
 /** A time of day where the days of this product begin and end. */
 export function central(at: number): string {
-  return new Date(at).toLocaleTimeString(config.lang, {
+  return new Date(at).toLocaleTimeString(locale, {
     hour: "numeric", minute: "2-digit", timeZone: "America/Chicago", timeZoneName: "short",
   });
 }

@@ -42,15 +42,12 @@ export class Wire {
 
 // Only our own code says what a refusal means: any other answer may come from
 // something on the way, and is a failed try.
-function refusal(told: { code?: string; seq?: number; device?: string; since?: string }): Outcome<never> {
-  const { device, since } = told;
+function refusal(told: { code?: string; seq?: number }): Outcome<never> {
   switch (told.code) {
     case "commit_gap":
       return { kind: "gap", seq: told.seq ?? 0 };
-    case "other_course":
-      return { kind: "stopped", stop: { why: "other_course", device, since } };
     case "fenced":
-      return { kind: "stopped", stop: since ? { why: "fenced", device, since } : { why: "closed" } };
+      return { kind: "stopped", stop: { why: "fenced" } };
     case "not_found": // the grant is no more
       return { kind: "stopped", stop: { why: "closed" } };
     case "unauthenticated":
