@@ -263,6 +263,7 @@ func (s *sco) click(css string) {
 // page, and keeps screenshots where MOPD_SCREENSHOTS names a folder.
 func (p *tab) accessible(name string) {
 	p.Helper()
+	p.until("the page is whole", `document.readyState == "complete"`)
 	p.do("load axe", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := chromedp.Evaluate[chromedp.Void](axe+";undefined")(ctx, t)
 		return err

@@ -119,7 +119,8 @@ func TestAPhoneIsToldToUseAComputer(t *testing.T) {
 		return err
 	}))
 	p.click(`form[action$="/start"] button`)
-	p.sees("computer")
+	p.until("the phone is told", `location.pathname.startsWith("/learn/")`)
+	p.sees("Open this course on a computer")
 	p.until("no lesson opens", `!document.querySelector("iframe")`)
 	p.accessibleInBoth("computer")
 }
