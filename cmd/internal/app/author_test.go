@@ -73,6 +73,14 @@ func TestAnAuthorUploadsPublishesAndRetiresACourse(t *testing.T) {
 	p.until("caregivers can register", `document.querySelector('form[action="/courses/NEW-1/register"]')`)
 
 	p.open("/author/courses/NEW-1")
+	p.choose("revised.zip", zipOf(t, map[string]string{"imsmanifest.xml": oneManifest, "index.html": oneLesson + "<!-- revised -->"}))
+	p.until("the second draft shows", `document.querySelector('a[href$="/publish"]')`)
+	p.click(`a[href$="/publish"]`)
+	p.until("replacing is asked once", `document.querySelector('form[action$="/publish"]')`)
+	p.accessibleInBoth("author-replace")
+	p.click(`form[action$="/publish"] button`)
+	p.until("the revised version is published", `document.querySelector(".mo-tag--good") && location.pathname == "/author/courses/NEW-1"`)
+
 	p.click(`a[href$="/retire"]`)
 	p.until("it is asked once", `document.querySelector('form[action$="/retire"]')`)
 	p.accessibleInBoth("author-retire")
