@@ -222,7 +222,7 @@ func TestEveryPageIsAccessibleInEnglishAndSpanish(t *testing.T) {
 			p.lesson().click("#complete")
 			p.until("completed", `!document.querySelector("#panel").hidden`)
 			p.accessible(lang + "-player-completed")
-			p.look(lang, "/report", "report", "/", "home-done", "/courses/ONE-1", "overview-completed", "/learn/1", "completed")
+			p.look(lang, "/report", "report", "/", "home-done", "/courses/ONE-1", "overview-completed", "/learn/1", "not-started", "/learn/2", "completed")
 		})
 	}
 }
