@@ -80,6 +80,9 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) er
 	_, err := s.core.Client.PutObject(ctx, s.bucket, key, r, size, minio.PutObjectOptions{
 		PartSize:    partSize,
 		ContentType: "application/octet-stream",
+		// Nothing needs no signature of its pieces, and the pieces of nothing, a lone end
+		// mark, can stay behind on the connection and spoil the next request.
+		DisableContentSha256: size == 0,
 	})
 	if err != nil {
 		return unavailable("put", key, err)

@@ -76,6 +76,15 @@ func TestWhatWasPutIsReadBackWholeOrInPart(t *testing.T) {
 	require.Empty(t, get(t, s, "empty", 0, -1))
 }
 
+func TestAnEmptyObjectSpoilsNoLaterRequest(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for range 200 {
+		require.NoError(t, s.Put(t.Context(), "empty", strings.NewReader(""), 0))
+		require.Empty(t, get(t, s, "empty", 0, -1))
+	}
+}
+
 func TestAnObjectOfManyPartsIsStoredAsAStream(t *testing.T) {
 	t.Parallel()
 	s := open(t)
