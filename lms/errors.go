@@ -18,6 +18,7 @@ const (
 	Forbidden                       // this person may not do it
 	Unauthenticated                 // nobody is signed in
 	TooLarge                        // more than is accepted
+	TooMany                         // more often than is accepted; Args: Wait (time.Duration) until the next try
 	Unavailable                     // a part of the system does not answer; nothing was changed
 )
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strconv"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -17,6 +19,7 @@ var statusOf = map[lms.Kind]int{
 	lms.Forbidden:       fiber.StatusForbidden,
 	lms.Unauthenticated: fiber.StatusUnauthorized,
 	lms.TooLarge:        fiber.StatusRequestEntityTooLarge,
+	lms.TooMany:         fiber.StatusTooManyRequests,
 	lms.Unavailable:     fiber.StatusServiceUnavailable,
 }
 
@@ -54,6 +57,9 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	c.Set(fiber.HeaderCacheControl, "no-store") // whatever the handler had meant for its answer
 	for _, header := range []string{fiber.HeaderETag, fiber.HeaderAcceptRanges, fiber.HeaderContentRange} {
 		c.Response().Header.Del(header)
+	}
+	if wait, ok := e.Args["Wait"].(time.Duration); ok && e.Kind == lms.TooMany {
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(wholeSeconds(wait)))
 	}
 	page := s.Page(c)
 	if wantsJSON(c) || s.Label(c) != "" {

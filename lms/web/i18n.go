@@ -49,8 +49,8 @@ func loadCatalog(features map[string]fs.FS) (*catalog, error) {
 }
 
 // text is the string of a key; args are names and values in turn. A value named
-// Count picks the plural form. Dates, instants, hours and money are written as the
-// language writes them.
+// Count picks the plural form. Dates, instants, waits, hours and money are written as
+// the language writes them.
 func (cat *catalog) text(lang, key string, args ...any) (string, error) {
 	if len(args)%2 != 0 {
 		return "", fmt.Errorf("message %s: a name without a value", key)
@@ -84,6 +84,8 @@ func localized(lang string, v any) (any, error) {
 		return formatInstant(lang, v), nil
 	case *time.Time:
 		return formatInstant(lang, *v), nil
+	case time.Duration:
+		return formatWait(lang, v), nil
 	case fmt.Stringer:
 		return v, nil
 	}
@@ -190,6 +192,21 @@ func formatInstant(lang string, t time.Time) string {
 	}
 	return formatDate(lang, lms.DateOf(t)) + ", " + t.Format("3:04 PM") + " Central"
 }
+
+// formatWait is a time to wait in seconds, or above two minutes in minutes.
+func formatWait(lang string, d time.Duration) string {
+	n, unit := wholeSeconds(d), map[string]string{"en": "second", "es": "segundo"}[lang]
+	if n > 120 {
+		n, unit = (n+59)/60, map[string]string{"en": "minute", "es": "minuto"}[lang]
+	}
+	if n != 1 {
+		unit += "s"
+	}
+	return fmt.Sprintf("%d %s", n, unit)
+}
+
+// wholeSeconds rounds up: whoever waits that long has waited long enough.
+func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
 func formatBytes(n int64) string {
 	switch {

@@ -101,6 +101,21 @@ func TestDaysAndInstantsAreWrittenAsTheLanguageWritesThem(t *testing.T) {
 	require.Equal(t, "1 de marzo de 2026, 11:04 p. m. (hora central)", formatInstant("es", at))
 }
 
+func TestAWaitIsWrittenLongEnough(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration][2]string{
+		1:                             {"1 second", "1 segundo"},
+		time.Second:                   {"1 second", "1 segundo"},
+		time.Second + time.Nanosecond: {"2 seconds", "2 segundos"},
+		2 * time.Minute:               {"120 seconds", "120 segundos"},
+		2*time.Minute + 1:             {"3 minutes", "3 minutos"},
+		15 * time.Minute:              {"15 minutes", "15 minutos"},
+		15*time.Minute + time.Second:  {"16 minutes", "16 minutos"},
+	} {
+		require.Equal(t, want, [2]string{formatWait("en", d), formatWait("es", d)}, d)
+	}
+}
+
 func TestSizesAreWrittenInTheLargestUnitThatFits(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1 KB", 1536: "2 KB", 1 << 20: "1.0 MB", 5<<20 + 1<<19: "5.5 MB"} {

@@ -49,9 +49,9 @@ var probeViews = fstest.MapFS{
 	"templates/page.html": {Data: []byte(`{{define "title"}}{{t "probe.title"}}{{end}}{{define "main"}}<p id="word">{{.Word}}</p>{{template "csrf" .}}{{end}}`)},
 	"templates/half.html": {Data: []byte(`{{define "title"}}{{t "probe.title"}}{{end}}{{define "main"}}<p>Half a page</p>{{.Missing.Part}}{{end}}`)},
 	"messages/en.json": {Data: []byte(`{"probe.title": "Probe", "probe.js.stop": "Stop", "notice.done": "Done.", "error.busy": "Busy until {{.Until}}.",
-		"probe.days": {"one": "{{.Count}} day", "other": "{{.Count}} days"}}`)},
+		"error.often": "Wait {{.Wait}}.", "probe.days": {"one": "{{.Count}} day", "other": "{{.Count}} days"}}`)},
 	"messages/es.json": {Data: []byte(`{"probe.title": "Sonda", "probe.js.stop": "Parar", "notice.done": "Hecho.", "error.busy": "Ocupado hasta el {{.Until}}.",
-		"probe.days": {"one": "{{.Count}} día", "other": "{{.Count}} días"}}`)},
+		"error.often": "Espere {{.Wait}}.", "probe.days": {"one": "{{.Count}} día", "other": "{{.Count}} días"}}`)},
 }
 
 type probePage struct {
@@ -135,6 +135,7 @@ func hangProbes(s *Server) {
 	fail := map[string]error{
 		"secret": errors.New("password=hunter2"), "busy": lms.NewError(lms.Conflict, "busy").With("Until", lms.Date{Year: 2026, Month: 5, Day: 1}).Because(errors.New("hunter2")),
 		"forbidden": lms.ErrForbidden, "deadline": context.DeadlineExceeded, "missing": lms.ErrNotFound, "form": lms.ErrForm,
+		"often": lms.NewError(lms.TooMany, "often").With("Wait", 3*time.Minute-time.Millisecond),
 	}
 	for name, err := range fail {
 		s.Get("/fail/"+name, lms.Browse, func(*fiber.Ctx) error { return err })
@@ -269,6 +270,7 @@ func TestErrorsSayWhatAPersonCanUseAndNeverTheirCause(t *testing.T) {
 		{"/fail/deadline", "unavailable", 503, "A part of the system does not answer"},
 		{"/fail/missing", "not_found", 404, "We could not find that page."},
 		{"/fail/form", "form", 422, "Something in this form needs another look."},
+		{"/fail/often", "often", 429, "Wait 3 minutes."},
 		{"/nowhere", "not_found", 404, "We could not find that page."},
 		{"/static/nothing.css", "not_found", 404, "We could not find that page."},
 	}
@@ -290,6 +292,13 @@ func TestErrorsSayWhatAPersonCanUseAndNeverTheirCause(t *testing.T) {
 		}
 	}
 	require.Contains(t, s.log.String(), "password=hunter2", "the cause is in the log")
+}
+
+func TestWhoTriesTooOftenIsToldWhenToTryAgain(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	require.Equal(t, "180", s.get("/fail/often").Header.Get("Retry-After"))
+	require.Empty(t, s.get("/fail/busy").Header.Get("Retry-After"))
 }
 
 func TestContentHostsAnswerErrorsInJSON(t *testing.T) {
