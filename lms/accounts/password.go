@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
@@ -8,8 +9,11 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/crypto/argon2"
+
+	"mopd/lms"
 )
 
 // Parameters of argon2id for new hashes (OWASP Password Storage Cheat Sheet:
@@ -21,45 +25,57 @@ const (
 	keyLength = 32
 )
 
-// hashing bounds how many hashes are computed at once: each takes its memory.
-var hashing = make(chan struct{}, 2*runtime.NumCPU())
+// today is what every hash begins with that is made now.
+var today = fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$", argon2.Version, memoryKiB, passes, lanes)
 
-// hashPassword is the PHC string of a password under a fresh salt.
-func hashPassword(password string) string {
+// needsRehash tells whether a PHC string was made with other parameters than today's: it
+// is to be replaced as soon as its password is known, when somebody signs in.
+func needsRehash(encoded string) bool { return !strings.HasPrefix(encoded, today) }
+
+// hasher makes and verifies hashes of passwords, a few at once: each takes its memory and
+// a processor. Passwords are the same however a keyboard writes their characters (normal).
+type hasher struct {
+	places  chan struct{}
+	derived atomic.Int64 // keys: what answers cost that must not be told apart
+}
+
+// newHasher computes at most atOnce hashes at a time.
+func newHasher(atOnce int) *hasher { return &hasher{places: make(chan struct{}, atOnce)} }
+
+// hash is the PHC string of a password under a fresh salt.
+//
+// Errors: lms.ErrUnavailable when ctx ends before there is a free place.
+func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, 16)
 	rand.Read(salt)
-	return phc(salt, derive(password, salt, passes, memoryKiB, lanes))
-}
-
-func phc(salt, key []byte) string {
+	key, err := h.derive(ctx, password, salt, passes, memoryKiB, lanes)
+	if err != nil {
+		return "", err
+	}
 	b64 := base64.RawStdEncoding.EncodeToString
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, memoryKiB, passes, lanes, b64(salt), b64(key))
+	return today + b64(salt) + "$" + b64(key), nil
 }
 
-func derive(password string, salt []byte, t, m uint32, p uint8) []byte {
-	hashing <- struct{}{}
-	defer func() { <-hashing }()
-	return argon2.IDKey([]byte(password), salt, t, m, p, keyLength)
-}
-
-// decoy is verified when there is no such account, so that both answers cost the
-// same work.
-var decoy = hashPassword("nobody has this password")
-
-// verifyPassword tells whether the password made the PHC string.
-func verifyPassword(encoded, password string) (bool, error) {
+// verify tells whether the password made the PHC string.
+//
+// Errors: lms.ErrUnavailable when ctx ends before there is a free place.
+func (h *hasher) verify(ctx context.Context, encoded, password string) (bool, error) {
 	var version int
 	var m, t uint32
 	var p uint8
 	var rest string
-	if _, err := fmt.Sscanf(encoded, "$argon2id$v=%d$m=%d,t=%d,p=%d$%s", &version, &m, &t, &p, &rest); err != nil || version != argon2.Version {
+	if _, err := fmt.Sscanf(encoded, "$argon2id$v=%d$m=%d,t=%d,p=%d$%s", &version, &m, &t, &p, &rest); err != nil || version != argon2.Version || t < 1 || p < 1 {
 		return false, fmt.Errorf("password hash: not argon2id version %d", argon2.Version)
 	}
 	salt, key, err := splitPHC(rest)
 	if err != nil {
 		return false, err
 	}
-	return subtle.ConstantTimeCompare(derive(password, salt, t, m, p), key) == 1, nil
+	derived, err := h.derive(ctx, password, salt, t, m, p)
+	if err != nil {
+		return false, err
+	}
+	return subtle.ConstantTimeCompare(derived, key) == 1, nil
 }
 
 func splitPHC(rest string) (salt, key []byte, err error) {
@@ -75,3 +91,34 @@ func splitPHC(rest string) (salt, key []byte, err error) {
 	}
 	return salt, key, nil
 }
+
+func (h *hasher) derive(ctx context.Context, password string, salt []byte, t, m uint32, p uint8) ([]byte, error) {
+	select {
+	case h.places <- struct{}{}:
+		defer func() { <-h.places }()
+	case <-ctx.Done():
+		return nil, lms.ErrUnavailable.Because(ctx.Err())
+	}
+	h.derived.Add(1)
+	return argon2.IDKey([]byte(normal(password)), salt, t, m, p, keyLength), nil
+}
+
+var hashing = newHasher(2 * runtime.NumCPU())
+
+// hashPassword is hasher.hash for who waits as long as it takes.
+func hashPassword(password string) string {
+	encoded, err := hashing.hash(context.Background(), password)
+	if err != nil {
+		panic(err) // this context never ends
+	}
+	return encoded
+}
+
+// verifyPassword is hasher.verify for who waits as long as it takes.
+func verifyPassword(encoded, password string) (bool, error) {
+	return hashing.verify(context.Background(), encoded, password)
+}
+
+// decoy is verified when there is no such account, so that both answers cost the
+// same work.
+var decoy = hashPassword("nobody has this password")
