@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 
 	"mopd/courses/packages"
 	"mopd/lms"
@@ -104,36 +103,13 @@ type courseFormPage struct {
 	New   bool
 }
 
-// field is one field of a form as its template needs it.
-type field struct {
-	Name, Label, Hint, Type, Value string
-	Max                            int // characters; 0: not limited here
-	Required, Locked               bool
-	Key                            string // message of what is wrong with it; "" if nothing is
-}
-
-// Described are the ids of the texts that describe the field.
-func (f field) Described() string {
-	var ids []string
-	if f.Hint != "" {
-		ids = append(ids, f.Name+"-hint")
-	}
-	if f.Key != "" {
-		ids = append(ids, f.Name+"-wrong")
-	}
-	return strings.Join(ids, " ")
-}
-
-func (p courseFormPage) fields(list ...field) []field {
+func (p courseFormPage) fields(list ...web.Field) web.Fields {
 	for i, f := range list {
 		list[i].Label = "author.form." + f.Name
 		if f.Hint != "" {
 			list[i].Hint = list[i].Label + "_hint"
 		}
-		list[i].Key = p.Wrong[f.Name]
-		if f.Type == "" {
-			list[i].Type = "text"
-		}
+		list[i].Wrong = p.Wrong[f.Name]
 	}
 	return list
 }
@@ -141,34 +117,34 @@ func (p courseFormPage) fields(list ...field) []field {
 const hint = "yes"
 
 // CourseFields are the fields about the course.
-func (p courseFormPage) CourseFields() []field {
+func (p courseFormPage) CourseFields() web.Fields {
 	f := p.Form
 	return p.fields(
-		field{Name: "code", Value: f.Code, Hint: hint, Max: 31, Required: true, Locked: !p.New},
-		field{Name: "title", Value: f.Title, Max: 200, Required: true},
-		field{Name: "summary", Value: f.Summary, Hint: hint, Type: "textarea", Max: 1000},
-		field{Name: "sponsor", Value: f.Sponsor, Max: 200, Required: true},
-		field{Name: "topics", Value: f.Topics, Hint: hint, Max: 400},
-		field{Name: "series", Value: f.Series, Hint: hint, Max: 200},
-		field{Name: "fee", Value: f.Fee, Hint: hint, Max: 10},
+		web.Field{Name: "code", Value: f.Code, Hint: hint, Max: 31, Required: true, Locked: !p.New},
+		web.Field{Name: "title", Value: f.Title, Max: 200, Required: true},
+		web.Field{Name: "summary", Value: f.Summary, Hint: hint, Type: "textarea", Max: 1000},
+		web.Field{Name: "sponsor", Value: f.Sponsor, Max: 200, Required: true},
+		web.Field{Name: "topics", Value: f.Topics, Hint: hint, Max: 400},
+		web.Field{Name: "series", Value: f.Series, Hint: hint, Max: 200},
+		web.Field{Name: "fee", Value: f.Fee, Hint: hint, Max: 10},
 	)
 }
 
 // ApprovalFields are the fields about the approval of its hours.
-func (p courseFormPage) ApprovalFields() []field {
+func (p courseFormPage) ApprovalFields() web.Fields {
 	f := p.Form
 	return p.fields(
-		field{Name: "number", Value: f.Number, Max: 60},
-		field{Name: "hours", Value: f.Hours, Hint: hint, Max: 6},
-		field{Name: "from", Value: f.From, Type: "date"},
-		field{Name: "through", Value: f.Through, Hint: hint, Type: "date"},
-		field{Name: "approver", Value: f.Approver, Max: 200},
+		web.Field{Name: "number", Value: f.Number, Max: 60},
+		web.Field{Name: "hours", Value: f.Hours, Hint: hint, Max: 6},
+		web.Field{Name: "from", Value: f.From, Type: "date"},
+		web.Field{Name: "through", Value: f.Through, Hint: hint, Type: "date"},
+		web.Field{Name: "approver", Value: f.Approver, Max: 200},
 	)
 }
 
-// WrongFields are the fields that need another look, in the form's order.
-func (p courseFormPage) WrongFields() []field {
-	return slices.DeleteFunc(append(p.CourseFields(), p.ApprovalFields()...), func(f field) bool { return f.Key == "" })
+// AllFields are all of them, in the form's order.
+func (p courseFormPage) AllFields() web.Fields {
+	return append(p.CourseFields(), p.ApprovalFields()...)
 }
 
 type authorCoursePage struct {

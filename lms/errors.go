@@ -90,6 +90,9 @@ var (
 	ErrNotFound        = NewError(NotFound, "not_found")
 	ErrForbidden       = NewError(Forbidden, "forbidden")
 	ErrUnauthenticated = NewError(Unauthenticated, "unauthenticated")
+	ErrFactorNeeded    = NewError(Unauthenticated, "factor_needed")  // a second factor is still to be given
+	ErrFactorMissing   = NewError(Unauthenticated, "factor_missing") // a second factor is to be set up first
+	ErrProofNeeded     = NewError(Unauthenticated, "proof_needed")   // a second factor is to be given again
 	ErrForm            = NewError(Invalid, "form")
 	ErrTooLarge        = NewError(TooLarge, "too_large")
 	ErrUnavailable     = NewError(Unavailable, "unavailable")

@@ -1,7 +1,6 @@
 package lms_test
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -164,27 +163,6 @@ func TestFollowingTheRulesKeepsOneActiveCourse(t *testing.T) {
 			require.LessOrEqual(t, active, 1)
 		}
 	})
-}
-
-func TestWhoMayDoWhat(t *testing.T) {
-	t.Parallel()
-	with := func(roles ...lms.Role) *lms.Person { return &lms.Person{ID: 1, Roles: roles} }
-	people := map[string]*lms.Person{
-		"nobody": nil, "caregiver": with(), "author": with(lms.Author), "finance": with(lms.Finance),
-		"registrar": with(lms.Registrar), "administrator": with(lms.Administrator), "two roles": with(lms.Finance, lms.Author),
-	}
-	everybody := []string{"nobody", "caregiver", "author", "finance", "registrar", "administrator", "two roles"}
-	may := map[lms.Action][]string{
-		lms.Browse:  everybody,
-		lms.Learn:   everybody[1:],
-		lms.Publish: {"author", "administrator", "two roles"},
-		"erase":     nil, // an action that nobody declared
-	}
-	for action, allowed := range may {
-		for who, person := range people {
-			require.Equal(t, slices.Contains(allowed, who), lms.May(person, action), "%s, %s", who, action)
-		}
-	}
 }
 
 func TestANameIsWrittenGivenNameFirstAndSortedByFamilyName(t *testing.T) {

@@ -1,9 +1,6 @@
 package lms
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Identities. Each is the primary key of its owner's table.
 type (
@@ -15,6 +12,7 @@ type (
 	AttemptID    int64
 	CreditID     int64
 	PolicyID     int64
+	SessionID    int64
 )
 
 // MOPDID is the number by which the registry knows a person: six digits, from
@@ -29,6 +27,7 @@ type Person struct {
 	Family string
 	Email  string
 	Lang   string // "en" or "es"
+	Born   Date   // zero if not known
 	Roles  []Role
 }
 
@@ -165,46 +164,6 @@ type Standing struct {
 	EarnsAgainOn Date // first creditable day; zero if the course can earn today
 }
 
-// Role is what a person may be in the product.
-type Role string
-
-// The roles of rules §8 that this product has so far. Everybody signed in is a
-// caregiver.
-const (
-	Caregiver     Role = "caregiver"
-	Author        Role = "author"
-	Finance       Role = "finance"
-	Registrar     Role = "registrar"
-	Administrator Role = "administrator"
-)
-
-// Roles lists every role.
-var Roles = []Role{Caregiver, Author, Finance, Registrar, Administrator}
-
-// Action is what a route lets somebody do.
-type Action string
-
-// The actions.
-const (
-	Browse  Action = "browse"  // look at the catalog, sign in
-	Learn   Action = "learn"   // register, start, take, and read one's own record
-	Publish Action = "publish" // upload, publish and retire course versions
-)
-
-// May decides who may do what. A nil person is nobody signed in.
-func May(p *Person, a Action) bool {
-	switch a {
-	case Browse:
-		return true
-	case Learn:
-		return p != nil
-	case Publish:
-		return p != nil && (slices.Contains(p.Roles, Author) || slices.Contains(p.Roles, Administrator))
-	default:
-		return false
-	}
-}
-
 // AuditEntry is a line of the audit trail: who did what to whose record.
 type AuditEntry struct {
 	Actor   PersonID // 0: the system
@@ -213,4 +172,12 @@ type AuditEntry struct {
 	Object  string   // for example "credit/12"
 	At      time.Time
 	From    string // network address; "" for the system
+}
+
+// Employment is what was said of a person's work at one employer.
+type Employment struct {
+	Person   PersonID
+	Employer string
+	HiredOn  Date   // zero if it was not said
+	Source   string // "sign_up" or "import"
 }

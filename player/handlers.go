@@ -102,7 +102,7 @@ func (h handlers) launch(c *fiber.Ctx) error {
 		return err
 	}
 	l, err := h.s.Launch(c.UserContext(), LaunchRequest{
-		Person: web.Viewer(c).ID, Enrollment: id, Session: web.HashToken(web.SessionToken(c)), Device: deviceOf(c), From: web.From(c),
+		Person: web.Viewer(c).ID, Enrollment: id, Session: web.Viewer(c).Session, Device: deviceOf(c), From: web.From(c),
 	}, h.w.Now())
 	if err != nil {
 		return err

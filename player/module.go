@@ -57,9 +57,9 @@ type Accounts interface {
 	// Person errors: lms.ErrNotFound.
 	Person(ctx context.Context, tx pgx.Tx, id lms.PersonID) (lms.Person, error)
 	Audit(ctx context.Context, tx pgx.Tx, e lms.AuditEntry) error
-	// Touch keeps the application session with that token hash alive.
+	// Touch keeps an application session alive.
 	// Errors: lms.ErrUnauthenticated when it is over.
-	Touch(ctx context.Context, tx pgx.Tx, tokenHash []byte, now time.Time) error
+	Touch(ctx context.Context, tx pgx.Tx, id lms.SessionID, now time.Time) error
 }
 
 // Blobs holds the bytes of course content.

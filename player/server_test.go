@@ -36,11 +36,11 @@ const sessionToken = "a session"
 const poison = "more than there is room for"
 
 // Viewer signs the one person of the world in.
-func (w *world) Viewer(_ context.Context, token string, _ time.Time) (lms.Person, error) {
+func (w *world) Viewer(_ context.Context, token string, _ time.Time) (lms.Viewer, error) {
 	if token != sessionToken {
-		return lms.Person{}, lms.ErrUnauthenticated
+		return lms.Viewer{}, lms.ErrUnauthenticated
 	}
-	return w.person, nil
+	return lms.Viewer{Person: w.person, Session: 1, Stage: lms.SignedIn}, nil
 }
 
 func serve(t *testing.T, w *world) *site {

@@ -127,7 +127,7 @@ func (s *Service) AcceptNoCredit(ctx context.Context, p lms.PersonID, id lms.Enr
 type LaunchRequest struct {
 	Person     lms.PersonID
 	Enrollment lms.EnrollmentID
-	Session    []byte // hash of the application session's token
+	Session    lms.SessionID // of the application
 	Device     Device
 	From       string // network address, for the audit trail
 }

@@ -95,7 +95,7 @@ func grantOf(ctx context.Context, tx pgx.Tx, e lms.Enrollment, fresh string, exp
 }
 
 // takeLease makes the caller the person's one live player and gives its epoch.
-func takeLease(ctx context.Context, tx pgx.Tx, p lms.PersonID, a lms.AttemptID, tokenHash, session []byte) (int64, error) {
+func takeLease(ctx context.Context, tx pgx.Tx, p lms.PersonID, a lms.AttemptID, tokenHash []byte, session lms.SessionID) (int64, error) {
 	return scalar[int64](ctx, tx, "take lease", `INSERT INTO player.leases AS l (person, epoch, attempt, token_hash, session)
 		VALUES ($1, 1, $2, $3, $4)
 		ON CONFLICT (person) DO UPDATE SET epoch = l.epoch + 1, attempt = EXCLUDED.attempt,

@@ -31,7 +31,7 @@ type leaseRow struct {
 	Attempt    lms.AttemptID
 	Enrollment lms.EnrollmentID
 	TokenHash  []byte
-	Session    []byte
+	Session    lms.SessionID
 	SeenAt     *time.Time
 }
 

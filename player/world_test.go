@@ -140,7 +140,7 @@ func (w *world) Audit(_ context.Context, _ pgx.Tx, e lms.AuditEntry) error {
 	return nil
 }
 
-func (w *world) Touch(context.Context, pgx.Tx, []byte, time.Time) error {
+func (w *world) Touch(context.Context, pgx.Tx, lms.SessionID, time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.touched++
@@ -160,7 +160,7 @@ func (w *world) attest() {
 }
 
 func (w *world) tryLaunch(d Device) (Launched, error) {
-	return w.s.Launch(w.t.Context(), LaunchRequest{Person: w.person.ID, Enrollment: w.active.ID, Session: []byte("session"), Device: d, From: "192.0.2.1"}, w.now)
+	return w.s.Launch(w.t.Context(), LaunchRequest{Person: w.person.ID, Enrollment: w.active.ID, Session: 1, Device: d, From: "192.0.2.1"}, w.now)
 }
 
 func (w *world) launch() *session {

@@ -180,3 +180,8 @@ func (s *Service) Year(ctx context.Context, tx pgx.Tx, p lms.PersonID, year int)
 	required, err = policies.Required(year)
 	return earned, required, err
 }
+
+// Employed records what was said of a person's work, in the caller's transaction.
+func (s *Service) Employed(ctx context.Context, tx pgx.Tx, e lms.Employment, now time.Time) error {
+	return insertEmployment(ctx, tx, e, now)
+}

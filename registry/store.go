@@ -98,3 +98,8 @@ func selectCredits(ctx context.Context, tx pgx.Tx, p lms.PersonID, year int) ([]
 		WHERE c.person = $1 AND c.earned_on >= make_date($2, 1, 1) AND c.earned_on < make_date($2 + 1, 1, 1)
 		ORDER BY c.earned_at, c.id`, p, year)
 }
+
+func insertEmployment(ctx context.Context, tx pgx.Tx, e lms.Employment, now time.Time) error {
+	return pg.Exec(ctx, tx, "insert employment", `INSERT INTO registry.employments (person, employer, hired_on, source, recorded_at) VALUES ($1, $2, $3, $4, $5)`,
+		e.Person, e.Employer, e.HiredOn, e.Source, now)
+}

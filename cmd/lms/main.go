@@ -12,7 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"mopd/cmd/internal/app"
-	"mopd/lms/web"
+	"mopd/lms/words"
 )
 
 type commands struct {
@@ -34,6 +34,6 @@ func main() {
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.UsageOnError())
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
 	if err := parsed.Run(log); err != nil {
-		parsed.Fatalf("%s", web.Explain(app.Views(), "en", err))
+		parsed.Fatalf("%s", words.Explain(app.Views(), "en", err))
 	}
 }

@@ -2,9 +2,12 @@ package accounts
 
 import (
 	"errors"
+	"net/url"
+	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
+	"mopd/lms"
 	"mopd/lms/web"
 )
 
@@ -13,39 +16,208 @@ type handlers struct {
 	web *web.Server
 }
 
+func origin(c *fiber.Ctx) Origin {
+	return Origin{From: web.From(c), Agent: c.Get(fiber.HeaderUserAgent), Computer: web.ComputerToken(c)}
+}
+
+// id is a number in the path.
+func id(c *fiber.Ctx) (int64, error) {
+	n, err := strconv.ParseInt(c.Params("id"), 10, 64)
+	if err != nil || n < 1 {
+		return 0, lms.ErrNotFound.Because(err)
+	}
+	return n, nil
+}
+
+// next is where somebody was on their way to.
+func next(c *fiber.Ctx) string {
+	from := c.Query("next")
+	if c.Method() != fiber.MethodGet {
+		from = c.FormValue("next")
+	}
+	return web.LocalPath(from, "/")
+}
+
+// goOn gives the browser its session and leads to what is next at its stage.
+func (h handlers) goOn(c *fiber.Ctx, o Opened, next string) error {
+	h.enter(c, o)
+	switch o.Stage {
+	case lms.Identified:
+		return web.Redirect(c, "/account/prove?next="+url.QueryEscape(next), "")
+	case lms.Enrolling:
+		return web.Redirect(c, "/account/factors/new?next="+url.QueryEscape(next), "")
+	default:
+		return web.Redirect(c, next, "")
+	}
+}
+
+// enter gives the browser its session, at the stage that it has got to.
+func (h handlers) enter(c *fiber.Ctx, o Opened) {
+	h.web.SetSession(c, o.Token)
+	if o.Computer != "" {
+		h.web.SetComputer(c, o.Computer)
+	}
+	if v := web.Session(c); v != nil {
+		v.Stage = o.Stage
+	}
+}
+
+// refused is the sentence of an error that a page shows above its form; "" if another
+// page must say it. The answer's status is set.
+func (h handlers) refused(c *fiber.Ctx, err error) string {
+	e, ok := lms.AsError(err)
+	if !ok || errors.Is(e, lms.ErrUnavailable) || errors.Is(e, lms.ErrNotFound) || e.Kind == lms.Unauthenticated && !errors.Is(e, ErrWrongPassword) {
+		return ""
+	}
+	c.Status(fiber.StatusUnprocessableEntity)
+	if e.Kind == lms.TooMany {
+		c.Status(fiber.StatusTooManyRequests)
+		web.RetryAfter(c, e)
+	}
+	return h.web.Sentence(c, e)
+}
+
+// wrong are the fields that an error is about; false if it is about no field.
+func wrong(c *fiber.Ctx, err error) (map[string]string, bool) {
+	e, ok := lms.AsError(err)
+	if !ok || len(e.Fields) == 0 {
+		return nil, false
+	}
+	c.Status(fiber.StatusUnprocessableEntity)
+	return e.Fields, true
+}
+
 type signInPage struct {
 	web.Page
-	Email, Next, Wrong string
+	Email, Next, Refused string
 }
 
 func (h handlers) signInForm(c *fiber.Ctx) error {
-	next := web.LocalPath(c.Query("next"), "/")
 	if web.Viewer(c) != nil {
-		return web.Redirect(c, next, "")
+		return web.Redirect(c, next(c), "")
 	}
-	return h.web.Render(c, "accounts/sign_in", signInPage{Page: h.web.Page(c), Next: next})
+	return h.web.Render(c, "accounts/sign_in", signInPage{Page: h.web.Page(c), Next: next(c)})
 }
 
 func (h handlers) signIn(c *fiber.Ctx) error {
-	email, next := c.FormValue("email"), web.LocalPath(c.FormValue("next"), "/")
-	token, err := h.SignIn(c.UserContext(), Credentials{
-		Email: email, Password: c.FormValue("password"), Former: web.SessionToken(c), From: web.From(c),
+	email := c.FormValue("email")
+	opened, err := h.SignIn(c.UserContext(), Credentials{
+		Email: email, Password: c.FormValue("password"), Former: web.SessionToken(c), Origin: origin(c),
 	}, h.web.Now())
-	if errors.Is(err, ErrWrongPassword) {
-		c.Status(fiber.StatusUnprocessableEntity)
-		return h.web.Render(c, "accounts/sign_in", signInPage{Page: h.web.Page(c), Email: email, Next: next, Wrong: h.web.Sentence(c, err)})
+	if refused := h.refused(c, err); refused != "" {
+		return h.web.Render(c, "accounts/sign_in", signInPage{Page: h.web.Page(c), Email: email, Next: next(c), Refused: refused})
 	}
 	if err != nil {
 		return err
 	}
-	h.web.SetSession(c, token)
-	return web.Redirect(c, next, "")
+	return h.goOn(c, opened, next(c))
 }
 
 func (h handlers) signOut(c *fiber.Ctx) error {
-	if err := h.SignOut(c.UserContext(), web.Viewer(c).ID, web.SessionToken(c), web.From(c), h.web.Now()); err != nil {
+	if err := h.SignOut(c.UserContext(), *web.Session(c), web.From(c), h.web.Now()); err != nil {
 		return err
 	}
 	h.web.ClearSession(c)
 	return web.Redirect(c, "/", "signed_out")
+}
+
+// provePage asks for a second factor, in one of the viewer's ways.
+type provePage struct {
+	web.Page
+	Who      string // e-mail address
+	Again    bool   // signed in already
+	Ways     []Factor
+	Way      Factor // chosen; ID 0: a recovery code
+	Sent     bool
+	Remember bool // may be offered
+	Next     string
+	Refused  string
+}
+
+// With is the address of this page with another way.
+func (p provePage) With(factor int64) string {
+	return "/account/prove?with=" + strconv.FormatInt(factor, 10) + "&next=" + url.QueryEscape(p.Next)
+}
+
+func (h handlers) provePage(c *fiber.Ctx, chosen string) (provePage, error) {
+	v := web.Session(c)
+	page := provePage{Page: h.web.Page(c), Who: v.Email, Again: v.Stage == lms.SignedIn, Remember: v.Stage == lms.Identified && !v.Staff(), Next: next(c)}
+	var err error
+	if page.Ways, err = h.Ways(c.UserContext(), *v); err != nil {
+		return page, err
+	}
+	if len(page.Ways) > 0 && chosen != "0" {
+		page.Way = page.Ways[0]
+	}
+	for _, f := range page.Ways {
+		if strconv.FormatInt(f.ID, 10) == chosen {
+			page.Way = f
+		}
+	}
+	return page, nil
+}
+
+func (h handlers) proveForm(c *fiber.Ctx) error {
+	page, err := h.provePage(c, c.Query("with"))
+	if err != nil {
+		return err
+	}
+	if len(page.Ways) == 0 {
+		return web.Redirect(c, "/account/factors/new?next="+url.QueryEscape(page.Next), "")
+	}
+	page.Sent = c.Query("sent") == "1"
+	return h.web.Render(c, "accounts/prove", page)
+}
+
+func (h handlers) prove(c *fiber.Ctx) error {
+	factor, err := strconv.ParseInt(c.FormValue("factor"), 10, 64)
+	if err != nil {
+		return lms.ErrForm.Because(err)
+	}
+	opened, err := h.Prove(c.UserContext(), *web.Session(c), Proof{
+		Factor: factor, Code: c.FormValue("code"), Passkey: []byte(c.FormValue("passkey")), Remember: c.FormValue("remember") == "1", Origin: origin(c),
+	}, h.web.Now())
+	if refused := h.refused(c, err); refused != "" {
+		page, err := h.provePage(c, c.FormValue("factor"))
+		if err != nil {
+			return err
+		}
+		page.Refused, page.Sent = refused, c.FormValue("sent") == "1"
+		return h.web.Render(c, "accounts/prove", page)
+	}
+	if err != nil {
+		return err
+	}
+	if factor == 0 {
+		return h.goOn(c, opened, "/account?notice=recovery_code_used")
+	}
+	return h.goOn(c, opened, next(c))
+}
+
+func (h handlers) sendCode(c *fiber.Ctx) error {
+	factor, err := strconv.ParseInt(c.FormValue("factor"), 10, 64)
+	if err != nil {
+		return lms.ErrForm.Because(err)
+	}
+	err = h.SendCode(c.UserContext(), *web.Session(c), factor, h.web.Lang(c), h.web.Now())
+	page, pageErr := h.provePage(c, c.FormValue("factor"))
+	if pageErr != nil {
+		return pageErr
+	}
+	if refused := h.refused(c, err); refused != "" {
+		page.Refused, page.Sent = refused, true
+		return h.web.Render(c, "accounts/prove", page)
+	}
+	if err != nil {
+		return err
+	}
+	return web.Redirect(c, page.With(factor)+"&sent=1", "")
+}
+
+func (h handlers) passkeyRequest(c *fiber.Ctx) error {
+	options, err := h.PasskeyRequest(c.UserContext(), *web.Session(c), h.web.Now())
+	if err != nil {
+		return err
+	}
+	return c.JSON(options)
 }

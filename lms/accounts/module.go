@@ -1,17 +1,27 @@
-// Package accounts knows who people are: accounts, sign-in, sessions, roles and
-// the audit trail. It never decides what a role may do: lms.May does. Start at
-// Service.SignIn.
+// Package accounts knows who people are: signing up, claiming a profile, signing in
+// with two factors, sessions, roles and the audit trail. It never decides what a role
+// may do: lms.May does. Start at Service.SignIn and Service.Prove.
 package accounts
 
 import (
 	"context"
 	"embed"
+	"fmt"
+	"net/url"
+	"runtime"
+	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
 
 	"mopd/lms"
+	"mopd/lms/jobs"
+	"mopd/lms/mail"
+	"mopd/lms/secrets"
 	"mopd/lms/web"
+	"mopd/lms/words"
 )
 
 // Views are the templates and messages of this feature.
@@ -26,22 +36,113 @@ type Player interface {
 	Fence(ctx context.Context, tx pgx.Tx, p lms.PersonID) error
 }
 
+// Registry records what people say of their work.
+type Registry interface {
+	Employed(ctx context.Context, tx pgx.Tx, e lms.Employment, now time.Time) error
+}
+
 // Dependencies are what accounts need of others.
 type Dependencies struct {
-	DB     *pgxpool.Pool
-	Player Player
+	DB       *pgxpool.Pool
+	Jobs     jobs.Inserter
+	Mail     *mail.Outbox
+	Keys     *secrets.Keyring // of secrets at rest
+	Words    *words.Catalog
+	Player   Player
+	Registry Registry
+	Settings
+}
+
+// Settings are what a deployment decides.
+type Settings struct {
+	AppURL     *url.URL
+	EmailCodes bool // caregivers may get their codes by e-mail
+	MOPDDigits int  // of new MOPD IDs, 6 to 9; 0 is 6
 }
 
 // Service holds the use cases.
-type Service struct{ Dependencies }
+type Service struct {
+	Dependencies
+	hasher   *hasher
+	passkeys *webauthn.WebAuthn
+}
 
 // New makes the service.
-func New(d Dependencies) *Service { return &Service{d} }
+func New(d Dependencies) (*Service, error) {
+	if d.MOPDDigits == 0 {
+		d.MOPDDigits = 6
+	}
+	if d.MOPDDigits < 6 || d.MOPDDigits > 9 {
+		return nil, fmt.Errorf("MOPD IDs of %d digits: want 6 to 9", d.MOPDDigits)
+	}
+	passkeys, err := webauthn.New(&webauthn.Config{
+		RPID: d.AppURL.Hostname(), RPDisplayName: d.Words.Text("en", "site.name"), RPOrigins: []string{d.AppURL.Scheme + "://" + d.AppURL.Host},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("passkeys: %w", err)
+	}
+	return &Service{d, newHasher(2 * runtime.NumCPU()), passkeys}, nil
+}
 
 // Routes hangs the feature's pages on the application.
 func (s *Service) Routes(w *web.Server) {
 	h := handlers{s, w}
 	w.Get("/sign-in", lms.Browse, h.signInForm)
 	w.Post("/sign-in", lms.Browse, h.signIn)
-	w.Post("/sign-out", lms.Learn, h.signOut)
+	w.Post("/sign-out", lms.Prove, h.signOut)
+
+	w.Get("/account/prove", lms.Prove, h.proveForm)
+	w.Post("/account/prove", lms.Prove, h.prove)
+	w.Post("/account/prove/send", lms.Prove, h.sendCode)
+	w.Post("/account/prove/passkey", lms.Prove, h.passkeyRequest)
+
+	w.Get("/sign-up", lms.Browse, h.signUpForm)
+	w.Post("/sign-up", lms.Browse, h.signUp)
+	w.Get("/sign-up/sent", lms.Browse, h.signUpSent)
+	w.Get("/sign-up/:token", lms.Browse, h.confirmForm)
+	w.Post("/sign-up/:token", lms.Browse, h.confirm)
+
+	w.Get("/forgot", lms.Browse, h.forgotForm)
+	w.Post("/forgot", lms.Browse, h.forgot)
+	w.Get("/forgot/sent", lms.Browse, h.forgotSent)
+	w.Get("/reset/:token", lms.Browse, h.resetForm)
+	w.Post("/reset/:token", lms.Browse, h.reset)
+
+	w.Get("/account", lms.Learn, h.account)
+	w.Post("/account/language", lms.Learn, h.chooseLanguage)
+	w.Get("/account/password", lms.Secure, h.passwordForm)
+	w.Post("/account/password", lms.Secure, h.changePassword)
+	w.Get("/account/email", lms.Secure, h.emailForm)
+	w.Post("/account/email", lms.Secure, h.changeEmail)
+	w.Get("/account/email/:token", lms.Browse, h.confirmEmailForm)
+	w.Post("/account/email/:token", lms.Browse, h.confirmEmail)
+	w.Post("/account/sessions/end", lms.Learn, h.signOutEverywhere)
+	w.Post("/account/sessions/:id/end", lms.Learn, h.endSession)
+
+	w.Get("/account/factors/new", lms.SetUpFactor, h.chooseFactor)
+	w.Post("/account/factors/authenticator", lms.SetUpFactor, h.beginAuthenticator)
+	w.Post("/account/factors/email", lms.SetUpFactor, h.addEmail)
+	w.Get("/account/factors/text", lms.SetUpFactor, h.textForm)
+	w.Post("/account/factors/text", lms.SetUpFactor, h.beginText)
+	w.Post("/account/factors/passkey/options", lms.SetUpFactor, h.passkeyCreation)
+	w.Post("/account/factors/passkey", lms.SetUpFactor, h.addPasskey)
+	w.Get("/account/factors/:id", lms.SetUpFactor, h.factorForm)
+	w.Get("/account/factors/:id/qr.png", lms.SetUpFactor, h.qrCode)
+	w.Post("/account/factors/:id", lms.SetUpFactor, h.confirmFactor)
+	w.Get("/account/factors/:id/remove", lms.Secure, h.askRemoveFactor)
+	w.Post("/account/factors/:id/remove", lms.Secure, h.removeFactor)
+	w.Get("/account/recovery-codes", lms.Secure, h.askRecoveryCodes)
+	w.Post("/account/recovery-codes", lms.Secure, h.newRecoveryCodes)
+}
+
+// Workers registers the feature's jobs; now gives a job its instant.
+func (s *Service) Workers(ws *river.Workers, now jobs.Clock) {
+	river.AddWorker(ws, &answerRequest{service: s, now: now})
+	river.AddWorker(ws, &sweep{service: s, now: now})
+}
+
+// Periodic are the feature's jobs that run by themselves.
+func (s *Service) Periodic() []*river.PeriodicJob {
+	look := func() (river.JobArgs, *river.InsertOpts) { return SweepArgs{}, nil }
+	return []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(time.Hour), look, &river.PeriodicJobOpts{RunOnStart: true})}
 }

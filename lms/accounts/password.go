@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"sync/atomic"
 
@@ -42,12 +41,24 @@ type hasher struct {
 // newHasher computes at most atOnce hashes at a time.
 func newHasher(atOnce int) *hasher { return &hasher{places: make(chan struct{}, atOnce)} }
 
+// decoy is verified when there is no such account, so that both answers cost the same
+// work: a salt and a key that no password makes.
+var decoy = today + base64.RawStdEncoding.EncodeToString(make([]byte, 16)) + "$" + base64.RawStdEncoding.EncodeToString(make([]byte, keyLength))
+
 // hash is the PHC string of a password under a fresh salt.
 //
 // Errors: lms.ErrUnavailable when ctx ends before there is a free place.
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
+	return h.hashWith(ctx, password, newSalt())
+}
+
+func newSalt() []byte {
 	salt := make([]byte, 16)
 	rand.Read(salt)
+	return salt
+}
+
+func (h *hasher) hashWith(ctx context.Context, password string, salt []byte) (string, error) {
 	key, err := h.derive(ctx, password, salt, passes, memoryKiB, lanes)
 	if err != nil {
 		return "", err
@@ -78,6 +89,30 @@ func (h *hasher) verify(ctx context.Context, encoded, password string) (bool, er
 	return subtle.ConstantTimeCompare(derived, key) == 1, nil
 }
 
+// find is the PHC string, of several under one salt, that a password made; "" if none.
+//
+// Errors: lms.ErrUnavailable when ctx ends before there is a free place.
+func (h *hasher) find(ctx context.Context, encoded []string, password string) (match string, err error) {
+	if len(encoded) == 0 {
+		_, err := h.verify(ctx, decoy, password)
+		return "", err
+	}
+	salt, _, err := splitPHC(strings.TrimPrefix(encoded[0], today))
+	if err != nil {
+		return "", err
+	}
+	want, err := h.hashWith(ctx, password, salt)
+	if err != nil {
+		return "", err
+	}
+	for _, e := range encoded {
+		if subtle.ConstantTimeCompare([]byte(e), []byte(want)) == 1 {
+			match = e
+		}
+	}
+	return match, nil
+}
+
 func splitPHC(rest string) (salt, key []byte, err error) {
 	s, k, ok := strings.Cut(rest, "$")
 	if !ok {
@@ -102,23 +137,3 @@ func (h *hasher) derive(ctx context.Context, password string, salt []byte, t, m 
 	h.derived.Add(1)
 	return argon2.IDKey([]byte(normal(password)), salt, t, m, p, keyLength), nil
 }
-
-var hashing = newHasher(2 * runtime.NumCPU())
-
-// hashPassword is hasher.hash for who waits as long as it takes.
-func hashPassword(password string) string {
-	encoded, err := hashing.hash(context.Background(), password)
-	if err != nil {
-		panic(err) // this context never ends
-	}
-	return encoded
-}
-
-// verifyPassword is hasher.verify for who waits as long as it takes.
-func verifyPassword(encoded, password string) (bool, error) {
-	return hashing.verify(context.Background(), encoded, password)
-}
-
-// decoy is verified when there is no such account, so that both answers cost the
-// same work.
-var decoy = hashPassword("nobody has this password")

@@ -14,20 +14,24 @@ import (
 // cheap is the PHC string of a password under 8 KiB, 1 pass, 1 lane.
 func cheap(t *testing.T, password string) string {
 	t.Helper()
-	key, err := hashing.derive(t.Context(), password, []byte("0123456789abcdef"), 1, 8, 1)
+	key, err := newHasher(1).derive(t.Context(), password, []byte("0123456789abcdef"), 1, 8, 1)
 	require.NoError(t, err)
 	return "$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$" + base64.RawStdEncoding.EncodeToString(key)
 }
 
 func TestAPasswordIsVerifiedAgainstItsHash(t *testing.T) {
 	t.Parallel()
-	encoded := hashPassword("ñandú y caballo")
+	h := newHasher(1)
+	encoded, err := h.hash(t.Context(), "ñandú y caballo")
+	require.NoError(t, err)
 	for attempt, want := range map[string]bool{"ñandú y caballo": true, "Ñandú y caballo": false, "": false, "ñandú y caballo ": false} {
-		right, err := verifyPassword(encoded, attempt)
+		right, err := newHasher(1).verify(t.Context(), encoded, attempt)
 		require.NoError(t, err)
 		require.Equal(t, want, right, attempt)
 	}
-	require.NotEqual(t, encoded, hashPassword("ñandú y caballo"), "each hash has its own salt")
+	again, err := h.hash(t.Context(), "ñandú y caballo")
+	require.NoError(t, err)
+	require.NotEqual(t, encoded, again, "each hash has its own salt")
 }
 
 func TestAPasswordIsTheSameOnEveryKeyboard(t *testing.T) {
@@ -39,7 +43,7 @@ func TestAPasswordIsTheSameOnEveryKeyboard(t *testing.T) {
 		"\u212bngström":                 "Ångström",
 		"non-breaking\u00a0space horse": "non-breaking space horse",
 	} {
-		right, err := verifyPassword(cheap(t, written), typed)
+		right, err := newHasher(1).verify(t.Context(), cheap(t, written), typed)
 		require.NoError(t, err)
 		require.True(t, right, "%q, typed as %q", written, typed)
 	}
@@ -47,14 +51,15 @@ func TestAPasswordIsTheSameOnEveryKeyboard(t *testing.T) {
 
 func TestAHashKeepsWorkingWhenParametersChange(t *testing.T) {
 	t.Parallel()
-	right, err := verifyPassword(cheap(t, "old password"), "old password")
+	right, err := newHasher(1).verify(t.Context(), cheap(t, "old password"), "old password")
 	require.NoError(t, err)
 	require.True(t, right)
 }
 
 func TestAHashOfOtherParametersIsToBeMadeAgain(t *testing.T) {
 	t.Parallel()
-	now := hashPassword("correct horse")
+	now, err := newHasher(1).hash(t.Context(), "correct horse")
+	require.NoError(t, err)
 	require.False(t, needsRehash(now))
 	for _, encoded := range []string{
 		cheap(t, "correct horse"), strings.Replace(now, "m=19456", "m=194560", 1), strings.Replace(now, "t=2", "t=1", 1), strings.Replace(now, "p=1", "p=10", 1), "",
@@ -68,7 +73,7 @@ func TestAHashThatCannotBeReadIsAnError(t *testing.T) {
 	for _, encoded := range []string{"", "x", "$argon2i$v=19$m=8,t=1,p=1$c2FsdA$a2V5", "$argon2id$v=18$m=8,t=1,p=1$c2FsdA$a2V5",
 		"$argon2id$v=19$m=8,t=0,p=1$c2FsdA$a2V5", "$argon2id$v=19$m=8,t=1,p=0$c2FsdA$a2V5",
 		"$argon2id$v=19$m=8,t=1,p=1$c2FsdA", "$argon2id$v=19$m=8,t=1,p=1$!$a2V5", "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$!"} {
-		_, err := verifyPassword(encoded, "anything")
+		_, err := newHasher(1).verify(t.Context(), encoded, "anything")
 		require.Error(t, err, "%q", encoded)
 	}
 }

@@ -7,39 +7,41 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"net/mail"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
 	"mopd/lms"
 	"mopd/lms/pg"
-	"mopd/lms/web"
 )
 
 // Refusals of this feature.
 var (
 	ErrWrongPassword = lms.NewError(lms.Unauthenticated, "wrong_password") // or no such account: the answer does not tell
+	ErrWrongCode     = lms.NewError(lms.Invalid, "wrong_code")             // or used, or too old
+	ErrWrongPasskey  = lms.NewError(lms.Invalid, "wrong_passkey")
+	ErrLinkOver      = lms.NewError(lms.NotFound, "link_over") // used, too old, or none of ours
 	ErrEmailTaken    = lms.NewError(lms.Conflict, "email_taken")
+	ErrLastFactor    = lms.NewError(lms.Conflict, "last_factor")
+	ErrFactorExists  = lms.NewError(lms.Conflict, "factor_exists")
+	ErrLastAdmin     = lms.NewError(lms.Conflict, "last_administrator")
 )
 
-// How long a session lives: Idle without a request, Longest in any case.
-const (
-	Idle    = 30 * time.Minute
-	Longest = 12 * time.Hour
-)
-
-// MinPassword is the least number of characters of a password.
-const MinPassword = 8
-
-var guards = pg.Guards{"logins_email_key": ErrEmailTaken}
+var guards = pg.Guards{
+	"logins_email_key":            ErrEmailTaken,
+	"factors_keep_one":            ErrLastFactor,
+	"factors_one_email":           ErrFactorExists,
+	"factors_credential_key":      ErrFactorExists,
+	"roles_keep_an_administrator": ErrLastAdmin,
+	"factors_one_being_set_up":    ErrFactorExists,
+}
 
 // NewPerson is what an account is made from.
 type NewPerson struct {
 	Given, Family, Email, Password, Lang string
+	Born                                 lms.Date
 	Roles                                []lms.Role
 }
 
@@ -48,11 +50,11 @@ func (n NewPerson) check() error {
 	if !isName(n.Given) || !isName(n.Family) {
 		form = form.WithField("name", "name_missing")
 	}
-	if a, err := mail.ParseAddress(n.Email); err != nil || a.Address != n.Email || len(n.Email) > 254 {
+	if !isEmail(n.Email) {
 		form = form.WithField("email", "email_form")
 	}
-	if utf8.RuneCountInString(n.Password) < MinPassword {
-		form = form.WithField("password", "password_short")
+	if code := checkPassword(n.Password, n.about()...); code != "" {
+		form = form.WithField("password", code)
 	}
 	for _, r := range n.Roles {
 		if !slices.Contains(lms.Roles, r) {
@@ -65,164 +67,72 @@ func (n NewPerson) check() error {
 	return nil
 }
 
-func isName(s string) bool {
-	n := utf8.RuneCountInString(strings.TrimSpace(s))
-	return 1 <= n && n <= 100
+// about is what a password may not consist of.
+func (n NewPerson) about() []string { return aboutPerson(n.Given, n.Family, n.Email, n.Born) }
+
+func aboutPerson(given, family, email string, born lms.Date) []string {
+	about := []string{given, family, given + family, email}
+	if !born.IsZero() {
+		about = append(about, strings.ReplaceAll(born.String(), "-", ""), fmt.Sprintf("%02d%02d%d", born.Month, born.Day, born.Year))
+	}
+	return about
 }
 
-// Add makes a person with a MOPD ID and a login.
+// Add makes a person with a MOPD ID and a login, who sets up a second factor when
+// they sign in first.
 //
 // Errors: lms.ErrForm with fields name, email, password or roles; ErrEmailTaken.
 func (s *Service) Add(ctx context.Context, n NewPerson, now time.Time) (lms.Person, error) {
 	if err := n.check(); err != nil {
 		return lms.Person{}, err
 	}
-	hash := hashPassword(n.Password)
+	hash, err := s.hasher.hash(ctx, n.Password)
+	if err != nil {
+		return lms.Person{}, err
+	}
 	var person lms.Person
-	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		id, err := insertPerson(ctx, tx, n, hash, now)
-		if err != nil {
-			return guards.Explain(err)
-		}
-		if err := giveMOPDID(ctx, tx, id, now); err != nil {
-			return err
-		}
-		if err := insertAudit(ctx, tx, lms.AuditEntry{Action: "account added", Subject: id, At: now}); err != nil {
-			return err
-		}
-		person, err = selectPerson(ctx, tx, id)
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		person, err = s.add(ctx, tx, n, hash, now)
 		return err
 	})
 	return person, err
 }
 
-// giveMOPDID draws free six-digit numbers until one is the person's.
-func giveMOPDID(ctx context.Context, tx pgx.Tx, id lms.PersonID, now time.Time) error {
+func (s *Service) add(ctx context.Context, tx pgx.Tx, n NewPerson, hash string, now time.Time) (lms.Person, error) {
+	id, err := insertPerson(ctx, tx, n, now)
+	if err != nil {
+		return lms.Person{}, err
+	}
+	if err := insertLogin(ctx, tx, id, n.Email, hash, now); err != nil {
+		return lms.Person{}, guards.Explain(err)
+	}
+	if err := s.giveMOPDID(ctx, tx, id, now); err != nil {
+		return lms.Person{}, err
+	}
+	if err := insertAudit(ctx, tx, lms.AuditEntry{Action: "account_added", Subject: id, At: now}); err != nil {
+		return lms.Person{}, err
+	}
+	return selectPerson(ctx, tx, id)
+}
+
+// giveMOPDID draws free numbers until one is the person's.
+func (s *Service) giveMOPDID(ctx context.Context, tx pgx.Tx, id lms.PersonID, now time.Time) error {
+	least := int64(100_000)
+	most := least * 10
+	for range s.MOPDDigits - 6 {
+		least, most = most, most*10
+	}
 	for range 50 {
-		n, err := rand.Int(rand.Reader, big.NewInt(900_000))
+		n, err := rand.Int(rand.Reader, big.NewInt(most-least))
 		if err != nil {
 			return fmt.Errorf("draw MOPD ID: %w", err)
 		}
-		given, err := insertMOPDID(ctx, tx, id, lms.MOPDID(100_000+n.Int64()), now)
+		given, err := insertMOPDID(ctx, tx, id, lms.MOPDID(least+n.Int64()), now)
 		if given || err != nil {
 			return err
 		}
 	}
 	return errors.New("no free MOPD ID found in 50 draws")
-}
-
-// Credentials are what somebody signs in with.
-type Credentials struct {
-	Email, Password string
-	Former          string // token of the session that the browser had; "" if none
-	From            string // network address
-}
-
-// SignIn opens a session and answers its token; the browser's former session ends.
-// Whether the account is unknown or the password wrong costs the same work and reads
-// the same.
-//
-// Errors: ErrWrongPassword.
-func (s *Service) SignIn(ctx context.Context, c Credentials, now time.Time) (token string, err error) {
-	id, hash, err := selectLogin(ctx, s.DB, strings.TrimSpace(c.Email))
-	unknown := errors.Is(err, lms.ErrNotFound)
-	if err != nil && !unknown {
-		return "", err
-	}
-	if unknown {
-		hash = decoy
-	}
-	right, err := verifyPassword(hash, c.Password)
-	if err != nil {
-		return "", err
-	}
-	if unknown || !right {
-		return "", s.refuse(ctx, id, c.From, now)
-	}
-	if err := s.endFormer(ctx, c, now); err != nil {
-		return "", err
-	}
-	token = newToken()
-	return token, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if err := deleteOverSessions(ctx, tx, id, now.Add(-Idle), now.Add(-Longest)); err != nil {
-			return err
-		}
-		if err := insertSession(ctx, tx, web.HashToken(token), id, now); err != nil {
-			return err
-		}
-		return insertAudit(ctx, tx, lms.AuditEntry{Actor: id, Action: "signed in", Subject: id, At: now, From: c.From})
-	})
-}
-
-// refuse writes the failed try down; id is 0 for an unknown account.
-func (s *Service) refuse(ctx context.Context, id lms.PersonID, from string, now time.Time) error {
-	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		return insertAudit(ctx, tx, lms.AuditEntry{Action: "sign-in refused", Subject: id, At: now, From: from})
-	})
-	if err != nil {
-		return err
-	}
-	return ErrWrongPassword
-}
-
-func (s *Service) endFormer(ctx context.Context, c Credentials, now time.Time) error {
-	if c.Former == "" {
-		return nil
-	}
-	former, err := s.Viewer(ctx, c.Former, now)
-	if errors.Is(err, lms.ErrUnauthenticated) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return s.SignOut(ctx, former.ID, c.Former, c.From, now)
-}
-
-// Viewer is the person signed in under a token, whose session it keeps alive.
-//
-// Errors: lms.ErrUnauthenticated.
-func (s *Service) Viewer(ctx context.Context, token string, now time.Time) (lms.Person, error) {
-	p, seen, err := selectViewer(ctx, s.DB, web.HashToken(token), now.Add(-Idle), now.Add(-Longest))
-	if errors.Is(err, lms.ErrNotFound) {
-		return p, lms.ErrUnauthenticated.Because(err)
-	}
-	if err == nil && now.Sub(seen) > time.Minute {
-		err = touch(ctx, s.DB, web.HashToken(token), now)
-	}
-	return p, err
-}
-
-// Touch keeps a session alive while its course plays; tokenHash is the SHA-256 of
-// its token. A session that is over does not come back to life.
-//
-// Errors: lms.ErrUnauthenticated.
-func (s *Service) Touch(ctx context.Context, tx pgx.Tx, tokenHash []byte, now time.Time) error {
-	return touch(ctx, tx, tokenHash, now)
-}
-
-func touch(ctx context.Context, db pg.Querier, tokenHash []byte, now time.Time) error {
-	lives, err := touchSession(ctx, db, tokenHash, now, now.Add(-Idle), now.Add(-Longest))
-	if err == nil && !lives {
-		return lms.ErrUnauthenticated
-	}
-	return err
-}
-
-// SignOut ends a session, and the person's player wherever it runs.
-func (s *Service) SignOut(ctx context.Context, p lms.PersonID, token, from string, now time.Time) error {
-	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if err := pg.LockPerson(ctx, tx, p); err != nil {
-			return err
-		}
-		if err := s.Player.Fence(ctx, tx, p); err != nil {
-			return err
-		}
-		if err := deleteSession(ctx, tx, web.HashToken(token)); err != nil {
-			return err
-		}
-		return insertAudit(ctx, tx, lms.AuditEntry{Actor: p, Action: "signed out", Subject: p, At: now, From: from})
-	})
 }
 
 // Person finds a person.
@@ -235,6 +145,13 @@ func (s *Service) Person(ctx context.Context, tx pgx.Tx, id lms.PersonID) (lms.P
 // Audit writes a line of the audit trail in the caller's transaction.
 func (s *Service) Audit(ctx context.Context, tx pgx.Tx, e lms.AuditEntry) error {
 	return insertAudit(ctx, tx, e)
+}
+
+// Origin is where a request came from.
+type Origin struct {
+	From     string // network address
+	Agent    string // what the browser calls itself
+	Computer string // token by which the browser is known again; "" if it is not
 }
 
 func newToken() string {

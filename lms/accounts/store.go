@@ -10,7 +10,7 @@ import (
 	"mopd/lms/pg"
 )
 
-const personColumns = `p.id, i.id AS mopd_id, n.given, n.family, coalesce(l.email, '') AS email, p.lang,
+const personColumns = `p.id, i.id AS mopd_id, n.given, n.family, coalesce(l.email, '') AS email, p.lang, p.born,
 	ARRAY(SELECT r.role FROM accounts.roles r WHERE r.person = p.id ORDER BY r.role) AS roles`
 
 const personTables = `accounts.people p
@@ -25,6 +25,7 @@ type personRow struct {
 	Family string
 	Email  string
 	Lang   string
+	Born   lms.Date
 	Roles  []lms.Role
 }
 
@@ -33,35 +34,15 @@ func selectPerson(ctx context.Context, db pg.Querier, id lms.PersonID) (lms.Pers
 	return lms.Person(row), err
 }
 
-func selectViewer(ctx context.Context, db pg.Querier, tokenHash []byte, seenAfter, openedAfter time.Time) (lms.Person, time.Time, error) {
-	row, err := pg.Row[struct {
-		personRow
-		SeenAt time.Time
-	}](ctx, db, "select viewer", `SELECT `+personColumns+`, s.seen_at FROM accounts.sessions s JOIN `+personTables+` ON p.id = s.person
-		WHERE s.token_hash = $1 AND s.seen_at > $2 AND s.opened_at > $3`, tokenHash, seenAfter, openedAfter)
-	return lms.Person(row.personRow), row.SeenAt, err
-}
-
-func selectLogin(ctx context.Context, db pg.Querier, email string) (lms.PersonID, string, error) {
-	row, err := pg.Row[struct {
-		Person       lms.PersonID
-		PasswordHash string
-	}](ctx, db, "select login", `SELECT person, password_hash FROM accounts.logins WHERE lower(email) = lower($1)`, email)
-	return row.Person, row.PasswordHash, err
-}
-
-func insertPerson(ctx context.Context, tx pgx.Tx, n NewPerson, hash string, now time.Time) (id lms.PersonID, err error) {
+func insertPerson(ctx context.Context, tx pgx.Tx, n NewPerson, now time.Time) (id lms.PersonID, err error) {
 	lang := n.Lang
 	if lang == "" {
 		lang = "en"
 	}
-	if id, err = pg.Value[lms.PersonID](ctx, tx, "insert person", `INSERT INTO accounts.people (lang, recorded_at) VALUES ($1, $2) RETURNING id`, lang, now); err != nil {
+	if id, err = pg.Value[lms.PersonID](ctx, tx, "insert person", `INSERT INTO accounts.people (lang, born, recorded_at) VALUES ($1, $2, $3) RETURNING id`, lang, n.Born, now); err != nil {
 		return 0, err
 	}
-	if err := pg.Exec(ctx, tx, "insert name", `INSERT INTO accounts.names (person, given, family, recorded_at) VALUES ($1, $2, $3, $4)`, id, n.Given, n.Family, now); err != nil {
-		return 0, err
-	}
-	if err := pg.Exec(ctx, tx, "insert login", `INSERT INTO accounts.logins (person, email, password_hash) VALUES ($1, $2, $3)`, id, n.Email, hash); err != nil {
+	if err := insertName(ctx, tx, id, n.Given, n.Family, now); err != nil {
 		return 0, err
 	}
 	for _, role := range n.Roles {
@@ -75,32 +56,49 @@ func insertPerson(ctx context.Context, tx pgx.Tx, n NewPerson, hash string, now 
 	return id, nil
 }
 
+func insertName(ctx context.Context, tx pgx.Tx, p lms.PersonID, given, family string, now time.Time) error {
+	return pg.Exec(ctx, tx, "insert name", `INSERT INTO accounts.names (person, given, family, recorded_at) VALUES ($1, $2, $3, $4)`, p, given, family, now)
+}
+
 func insertMOPDID(ctx context.Context, tx pgx.Tx, p lms.PersonID, id lms.MOPDID, now time.Time) (given bool, err error) {
 	return pg.Changed(ctx, tx, "insert MOPD ID", `INSERT INTO accounts.mopd_ids (id, person, recorded_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, id, p, now)
 }
 
-func insertSession(ctx context.Context, tx pgx.Tx, tokenHash []byte, p lms.PersonID, now time.Time) error {
-	return pg.Exec(ctx, tx, "insert session", `INSERT INTO accounts.sessions (token_hash, person, opened_at, seen_at) VALUES ($1, $2, $3, $3)`, tokenHash, p, now)
+func insertLogin(ctx context.Context, tx pgx.Tx, p lms.PersonID, email, hash string, now time.Time) error {
+	if err := pg.Exec(ctx, tx, "insert login", `INSERT INTO accounts.logins (person, email, password_hash) VALUES ($1, $2, $3)`, p, email, hash); err != nil {
+		return err
+	}
+	return insertAddress(ctx, tx, p, email, now)
 }
 
-// touchSession notes that a session is in use, at most once a minute, and tells
-// whether it lives: a session that is over stays over.
-func touchSession(ctx context.Context, db pg.Querier, tokenHash []byte, now, seenAfter, openedAfter time.Time) (lives bool, err error) {
-	return pg.Value[bool](ctx, db, "touch session", `WITH living AS (
-			SELECT token_hash, seen_at FROM accounts.sessions WHERE token_hash = $1 AND seen_at > $3 AND opened_at > $4
-		), touched AS (
-			UPDATE accounts.sessions s SET seen_at = greatest(s.seen_at, $2) FROM living l
-			WHERE s.token_hash = l.token_hash AND l.seen_at + interval '1 minute' <= $2
-		) SELECT EXISTS (SELECT FROM living)`, tokenHash, now, seenAfter, openedAfter)
+func insertAddress(ctx context.Context, tx pgx.Tx, p lms.PersonID, email string, now time.Time) error {
+	return pg.Exec(ctx, tx, "insert address", `INSERT INTO accounts.addresses (person, email, recorded_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, p, email, now)
 }
 
-// deleteOverSessions removes the person's sessions that are over.
-func deleteOverSessions(ctx context.Context, tx pgx.Tx, p lms.PersonID, seenBy, openedBy time.Time) error {
-	return pg.Exec(ctx, tx, "delete sessions", `DELETE FROM accounts.sessions WHERE person = $1 AND (seen_at <= $2 OR opened_at <= $3)`, p, seenBy, openedBy)
+func updateEmail(ctx context.Context, tx pgx.Tx, p lms.PersonID, email string, now time.Time) error {
+	if err := pg.Exec(ctx, tx, "update e-mail", `UPDATE accounts.logins SET email = $2 WHERE person = $1`, p, email); err != nil {
+		return err
+	}
+	return insertAddress(ctx, tx, p, email, now)
 }
 
-func deleteSession(ctx context.Context, tx pgx.Tx, tokenHash []byte) error {
-	return pg.Exec(ctx, tx, "delete session", `DELETE FROM accounts.sessions WHERE token_hash = $1`, tokenHash)
+func updatePassword(ctx context.Context, tx pgx.Tx, p lms.PersonID, hash string) error {
+	return pg.Exec(ctx, tx, "update password", `UPDATE accounts.logins SET password_hash = $2 WHERE person = $1`, p, hash)
+}
+
+func updateLang(ctx context.Context, db pg.Execer, p lms.PersonID, lang string) error {
+	return pg.Exec(ctx, db, "update language", `UPDATE accounts.people SET lang = $2 WHERE id = $1`, p, lang)
+}
+
+func selectPasswordHash(ctx context.Context, db pg.Querier, p lms.PersonID) (string, error) {
+	return pg.Value[string](ctx, db, "select password", `SELECT password_hash FROM accounts.logins WHERE person = $1`, p)
+}
+
+// selectAddresses are all addresses on file, the one in use first.
+func selectAddresses(ctx context.Context, db pg.Querier, p lms.PersonID) ([]string, error) {
+	return pg.Values[string](ctx, db, "select addresses", `SELECT a.email FROM accounts.addresses a
+		LEFT JOIN accounts.logins l ON l.person = a.person AND l.email = a.email
+		WHERE a.person = $1 ORDER BY l.email IS NULL, a.recorded_at`, p)
 }
 
 func insertAudit(ctx context.Context, tx pgx.Tx, e lms.AuditEntry) error {

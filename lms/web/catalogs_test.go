@@ -18,6 +18,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
+
+	"mopd/lms/words"
 )
 
 // tree is what the repository's features show to people: their catalogs, their
@@ -105,7 +107,7 @@ func TestEveryMessageIsInBothLanguages(t *testing.T) {
 	t.Parallel()
 	owner := map[string]string{}
 	for feature, langs := range readTree(t).catalogs {
-		require.Equal(t, slices.Sorted(slices.Values(Languages)), slices.Sorted(maps.Keys(langs)), feature)
+		require.Equal(t, slices.Sorted(slices.Values(words.Languages)), slices.Sorted(maps.Keys(langs)), feature)
 		require.Equal(t, slices.Sorted(maps.Keys(langs["en"])), slices.Sorted(maps.Keys(langs["es"])), feature)
 		for key, text := range langs["en"] {
 			require.Equal(t, argumentsOf(text), argumentsOf(langs["es"][key]), "%s: %s", feature, key)
@@ -289,6 +291,9 @@ func TestEveryMessageIsUsed(t *testing.T) {
 		used[s] = true
 		for _, code := range word.FindAllString(s, -1) { // also in an address, ?notice=set_aside, or in SQL
 			used["error."+code], used["notice."+code] = true, true
+			for _, part := range []string{"subject", "line", "button", "after"} { // of a letter by its name
+				used["mail."+code+"."+part] = true
+			}
 		}
 		prefix, _, _ := strings.Cut(s, "%")
 		if strings.Count(prefix, ".") >= 2 && strings.ContainsAny(prefix[len(prefix)-1:], "._") && !strings.Contains(prefix, " ") {

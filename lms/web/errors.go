@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"mopd/lms"
+	"mopd/lms/words"
 )
 
 var statusOf = map[lms.Kind]int{
@@ -58,25 +59,23 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	for _, header := range []string{fiber.HeaderETag, fiber.HeaderAcceptRanges, fiber.HeaderContentRange} {
 		c.Response().Header.Del(header)
 	}
-	if wait, ok := e.Args["Wait"].(time.Duration); ok && e.Kind == lms.TooMany {
-		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(wholeSeconds(wait)))
-	}
+	RetryAfter(c, e)
 	page := s.Page(c)
 	if wantsJSON(c) || s.Label(c) != "" {
-		return c.JSON(fiber.Map{"code": e.Code, "message": s.views.sentence(page.Lang, e)})
+		return c.JSON(fiber.Map{"code": e.Code, "message": s.views.words.Sentence(page.Lang, e)})
 	}
 	do, label := "/", "error.home"
 	switch {
 	case errors.Is(e, errToken):
 		do, label = s.cameFrom(c), "error.back"
-	case e.Kind == lms.Unauthenticated:
-		do, label = "/sign-in?next="+url.QueryEscape(s.cameFrom(c)), "error.sign_in"
+	case wayIn(e) != "":
+		do, label = wayIn(e)+"?next="+url.QueryEscape(s.cameFrom(c)), "error.do."+e.Code
 	}
 	title := "error.title"
 	if errors.Is(e, lms.ErrNotFound) {
 		title = "error.title_not_found"
 	}
-	return s.Render(c, "web/error", errorPage{Page: page, Title: s.views.text(page.Lang, title), Message: s.views.sentence(page.Lang, e), Do: do, DoLabel: s.views.text(page.Lang, label)})
+	return s.Render(c, "web/error", errorPage{Page: page, Title: s.views.words.Text(page.Lang, title), Message: s.views.words.Sentence(page.Lang, e), Do: do, DoLabel: s.views.words.Text(page.Lang, label)})
 }
 
 // cameFrom is the page of this application that a request was sent from, or "/".
@@ -111,5 +110,13 @@ func (s *Server) public(err error) *lms.Error {
 // Sentence is an error's sentence in the request's language, for pages that show
 // it in their own place.
 func (s *Server) Sentence(c *fiber.Ctx, err error) string {
-	return s.views.sentence(s.lang(c), s.public(err))
+	return s.views.words.Sentence(s.Lang(c), s.public(err))
+}
+
+// RetryAfter says for programs when to try again, if the error tells (RFC 9110
+// §10.2.3).
+func RetryAfter(c *fiber.Ctx, e *lms.Error) {
+	if wait, ok := e.Args["Wait"].(time.Duration); ok && e.Kind == lms.TooMany {
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(words.WholeSeconds(wait)))
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mopd/lms"
+	"mopd/lms/words"
 )
 
 func TestThePageSpeaksTheLanguageThatWasChosenLast(t *testing.T) {
@@ -72,8 +73,8 @@ func TestNumbersPickTheirPlural(t *testing.T) {
 	s, err := New(config())
 	require.NoError(t, err)
 	for n, want := range map[int][2]string{0: {"0 days", "0 días"}, 1: {"1 day", "1 día"}, 2: {"2 days", "2 días"}} {
-		for i, lang := range Languages {
-			got, err := s.views.catalog.text(lang, "probe.days", "Count", n)
+		for i, lang := range words.Languages {
+			got, err := s.views.words.Write(lang, "probe.days", "Count", n)
 			require.NoError(t, err)
 			require.Equal(t, want[i], got)
 		}
@@ -84,21 +85,11 @@ func TestAMissingMessageIsAnErrorInATemplateAndItsKeyElsewhere(t *testing.T) {
 	t.Parallel()
 	s, err := New(config())
 	require.NoError(t, err)
-	_, err = s.views.catalog.text("en", "probe.nothing")
+	_, err = s.views.words.Write("en", "probe.nothing")
 	require.ErrorContains(t, err, "probe.nothing")
-	_, err = s.views.catalog.text("en", "probe.days", "Count")
+	_, err = s.views.words.Write("en", "probe.days", "Count")
 	require.ErrorContains(t, err, "a name without a value")
-	require.Equal(t, "probe.nothing", s.views.text("en", "probe.nothing"))
-}
-
-func TestDaysAndInstantsAreWrittenAsTheLanguageWritesThem(t *testing.T) {
-	t.Parallel()
-	d := lms.Date{Year: 2026, Month: 3, Day: 1}
-	require.Equal(t, "March 1, 2026", formatDate("en", d))
-	require.Equal(t, "1 de marzo de 2026", formatDate("es", d))
-	at := time.Date(2026, 3, 2, 5, 4, 3, 0, time.UTC) // the day before in Central
-	require.Equal(t, "March 1, 2026, 11:04 PM Central", formatInstant("en", at))
-	require.Equal(t, "1 de marzo de 2026, 11:04 p. m. (hora central)", formatInstant("es", at))
+	require.Equal(t, "probe.nothing", s.views.words.Text("en", "probe.nothing"))
 }
 
 func TestAWaitIsWrittenLongEnough(t *testing.T) {
@@ -112,7 +103,7 @@ func TestAWaitIsWrittenLongEnough(t *testing.T) {
 		15 * time.Minute:              {"15 minutes", "15 minutos"},
 		15*time.Minute + time.Second:  {"16 minutes", "16 minutos"},
 	} {
-		require.Equal(t, want, [2]string{formatWait("en", d), formatWait("es", d)}, d)
+		require.Equal(t, want, [2]string{words.Wait("en", d), words.Wait("es", d)}, d)
 	}
 }
 
@@ -129,11 +120,11 @@ func TestAMachinesFormOfAValueNeverReachesAPage(t *testing.T) {
 	require.NoError(t, err)
 	instant := time.Date(2026, 11, 22, 3, 36, 12, 0, time.UTC)
 	for _, v := range []any{instant, &instant} {
-		text, err := s.views.catalog.text("en", "error.busy", "Until", v)
+		text, err := s.views.words.Write("en", "error.busy", "Until", v)
 		require.NoError(t, err)
 		require.Contains(t, text, "November 21, 2026, 9:36 PM Central")
 	}
-	_, err = s.views.catalog.text("en", "error.busy", "Until", []string{"May"})
+	_, err = s.views.words.Write("en", "error.busy", "Until", []string{"May"})
 	require.ErrorContains(t, err, "no way to write a []string")
 }
 

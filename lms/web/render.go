@@ -13,16 +13,20 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"mopd/lms"
+	"mopd/lms/words"
 	"mopd/static"
 )
 
+// Views are the templates and messages that every page shares.
+//
 //go:embed templates/*.html messages/*.json
-var ownViews embed.FS
+var Views embed.FS
 
 // Page is what every page has; a feature's page struct embeds it.
 type Page struct {
 	Lang   string
-	Viewer *lms.Person // nil: nobody is signed in
+	Viewer *lms.Viewer // nil: nobody is signed in
+	Half   bool        // somebody's session, in which a second factor is still missing
 	CSRF   string
 	Path   string // of this page, with its query, to come back to
 	Notice string // key of a message to show once, after a redirect; "" if none
@@ -54,11 +58,11 @@ func (p Page) On(path string) bool {
 
 // Page is what the request's page has in common with every other.
 func (s *Server) Page(c *fiber.Ctx) Page {
-	p := Page{Lang: s.lang(c), Viewer: Viewer(c), CSRF: s.csrf(c), Path: c.OriginalURL(), Now: s.Now()}
+	p := Page{Lang: s.Lang(c), Viewer: Viewer(c), Half: Viewer(c) == nil && Session(c) != nil, CSRF: s.csrf(c), Path: c.OriginalURL(), Now: s.Now()}
 	if c.Method() != fiber.MethodGet {
 		p.Path = s.cameFrom(c) // an answer to a form has no address of its own
 	}
-	if key := "notice." + c.Query("notice"); s.views.has(key) {
+	if key := "notice." + c.Query("notice"); s.views.words.Has(key) {
 		p.Notice = key
 	}
 	return p
@@ -68,7 +72,7 @@ func (s *Server) Page(c *fiber.Ctx) Page {
 // is buffered: a template that fails answers an error, never half a page.
 func (s *Server) Render(c *fiber.Ctx, name string, page any) error {
 	var out bytes.Buffer
-	if err := s.views.render(&out, s.lang(c), name, page); err != nil {
+	if err := s.views.render(&out, s.Lang(c), name, page); err != nil {
 		return err
 	}
 	c.Type("html", "utf-8")
@@ -89,26 +93,26 @@ func Redirect(c *fiber.Ctx, to, notice string) error {
 }
 
 type views struct {
-	catalog *catalog
-	pages   map[string]map[string]*template.Template // language -> "feature/page"
+	words *words.Catalog
+	pages map[string]map[string]*template.Template // language -> "feature/page"
 }
 
 // parseViews parses every template once for each language. A page is the layout
 // with the blocks that its file defines.
 func parseViews(features map[string]fs.FS) (*views, error) {
-	all := map[string]fs.FS{"web": ownViews}
+	all := map[string]fs.FS{"web": Views}
 	for name, fsys := range features {
 		all[name] = fsys
 	}
-	cat, err := loadCatalog(all)
+	cat, err := words.Load(all)
 	if err != nil {
 		return nil, err
 	}
-	v := &views{catalog: cat, pages: map[string]map[string]*template.Template{}}
-	for _, lang := range Languages {
+	v := &views{words: cat, pages: map[string]map[string]*template.Template{}}
+	for _, lang := range words.Languages {
 		v.pages[lang] = map[string]*template.Template{}
 		base, err := template.New("").Option("missingkey=error").Funcs(v.funcs(lang)).
-			ParseFS(ownViews, "templates/layout.html", "templates/partials.html")
+			ParseFS(Views, "templates/layout.html", "templates/partials.html")
 		if err != nil {
 			return nil, fmt.Errorf("layout: %w", err)
 		}
@@ -145,12 +149,12 @@ func (v *views) render(out *bytes.Buffer, lang, name string, page any) error {
 
 func (v *views) funcs(lang string) template.FuncMap {
 	return template.FuncMap{
-		"t":        func(key string, args ...any) (string, error) { return v.catalog.text(lang, key, args...) },
+		"t":        func(key string, args ...any) (string, error) { return v.words.Write(lang, key, args...) },
 		"asset":    static.URL,
-		"date":     func(d lms.Date) string { return formatDate(lang, d) },
-		"instant":  func(t time.Time) string { return formatInstant(lang, t) },
+		"date":     func(d lms.Date) string { return words.Date(lang, d) },
+		"instant":  func(t time.Time) string { return words.Instant(lang, t) },
 		"day":      lms.DateOf,
-		"sentence": func(e *lms.Error) string { return v.sentence(lang, e) },
+		"sentence": func(e *lms.Error) string { return v.words.Sentence(lang, e) },
 		"bytes":    formatBytes,
 	}
 }

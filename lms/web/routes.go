@@ -41,17 +41,14 @@ func (s *Server) Routes() []Route { return s.routes }
 func (s *Server) route(r Route, h fiber.Handler) {
 	s.routes = append(s.routes, r)
 	handler := func(c *fiber.Ctx) error {
-		viewer := Viewer(c)
-		if lms.May(viewer, r.Action) {
+		refusal := lms.Refusal(Session(c), r.Action, s.Now())
+		if refusal == nil {
 			return h(c)
 		}
-		if viewer != nil {
-			return lms.ErrForbidden
+		if way := wayIn(refusal); way != "" && r.Method == fiber.MethodGet && !wantsJSON(c) {
+			return c.Redirect(way+"?next="+url.QueryEscape(c.OriginalURL()), fiber.StatusSeeOther)
 		}
-		if r.Method == fiber.MethodGet && !wantsJSON(c) {
-			return c.Redirect("/sign-in?next="+url.QueryEscape(c.OriginalURL()), fiber.StatusSeeOther)
-		}
-		return lms.ErrUnauthenticated
+		return refusal
 	}
 	s.app.Add(r.Method, r.Path, handler)
 	if r.Method == fiber.MethodGet {
@@ -68,14 +65,30 @@ func (s *Server) takesChunks(method, path string) bool {
 	return false
 }
 
+// wayIn is the page that removes what stands in the way, "" if there is none.
+func wayIn(refusal error) string {
+	switch {
+	case errors.Is(refusal, lms.ErrUnauthenticated):
+		return "/sign-in"
+	case errors.Is(refusal, lms.ErrFactorNeeded):
+		return "/account/prove"
+	case errors.Is(refusal, lms.ErrFactorMissing):
+		return "/account/factors/new"
+	case errors.Is(refusal, lms.ErrProofNeeded):
+		return "/account/prove"
+	default:
+		return ""
+	}
+}
+
 const viewerKey = "viewer"
 
-// identify finds who is signed in.
+// identify finds whose session the request has.
 func (s *Server) identify(c *fiber.Ctx) error {
 	if token := SessionToken(c); token != "" && !strings.HasPrefix(c.Path(), "/static/") {
-		switch p, err := s.Sessions.Viewer(c.UserContext(), token, s.Now()); {
+		switch v, err := s.Sessions.Viewer(c.UserContext(), token, s.Now()); {
 		case err == nil:
-			c.Locals(viewerKey, &p)
+			c.Locals(viewerKey, &v)
 		case !errors.Is(err, lms.ErrUnauthenticated):
 			return err
 		}
@@ -83,10 +96,19 @@ func (s *Server) identify(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// Viewer is the person signed in, or nil.
-func Viewer(c *fiber.Ctx) *lms.Person {
-	p, _ := c.Locals(viewerKey).(*lms.Person)
-	return p
+// Viewer is the person signed in, or nil. Somebody whose second factor is still
+// missing is not.
+func Viewer(c *fiber.Ctx) *lms.Viewer {
+	if v := Session(c); v != nil && v.Stage == lms.SignedIn {
+		return v
+	}
+	return nil
+}
+
+// Session is whose session the request has, however far it has got, or nil.
+func Session(c *fiber.Ctx) *lms.Viewer {
+	v, _ := c.Locals(viewerKey).(*lms.Viewer)
+	return v
 }
 
 // LocalPath is next if it is a path of this application, else fallback: a form may

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -19,9 +20,10 @@ import (
 // The cookies of the application. The __Host- prefix makes a browser refuse them
 // from and for any other host, so that course content neither sees nor sets them.
 const (
-	sessionCookie = "__Host-session"
-	visitorCookie = "__Host-visitor"
-	langCookie    = "__Host-lang"
+	sessionCookie  = "__Host-session"
+	visitorCookie  = "__Host-visitor"
+	langCookie     = "__Host-lang"
+	computerCookie = "__Host-computer"
 )
 
 var (
@@ -94,8 +96,17 @@ func isText(b []byte) bool { return utf8.Valid(b) && bytes.IndexByte(b, 0) < 0 }
 
 func (s *Server) csrf(c *fiber.Ctx) string {
 	mac := hmac.New(sha256.New, s.Secret)
-	mac.Write([]byte("form\x00" + visitor(c) + "\x00" + SessionToken(c)))
+	fmt.Fprintf(mac, "form\x00%s\x00%d", visitor(c), sessionID(c))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// sessionID is the session that forms are bound to, 0 if there is none. A token may
+// change within a session, which keeps the forms of other tabs valid.
+func sessionID(c *fiber.Ctx) lms.SessionID {
+	if v := Session(c); v != nil {
+		return v.Session
+	}
+	return 0
 }
 
 // visitor is the visitor cookie, also when this very answer sets it.
@@ -122,6 +133,16 @@ func (s *Server) SetSession(c *fiber.Ctx, token string) { s.setCookie(c, session
 
 // ClearSession makes the browser forget its session.
 func (s *Server) ClearSession(c *fiber.Ctx) { s.setCookie(c, sessionCookie, "", -time.Hour) }
+
+// ComputerToken is the token by which the browser is known again, or "".
+func ComputerToken(c *fiber.Ctx) string { return c.Cookies(computerCookie) }
+
+const computerAge = 400 * 24 * time.Hour // the longest that browsers keep a cookie
+
+// SetComputer makes the browser known by a token.
+func (s *Server) SetComputer(c *fiber.Ctx, token string) {
+	s.setCookie(c, computerCookie, token, computerAge)
+}
 
 func (s *Server) setCookie(c *fiber.Ctx, name, value string, age time.Duration) {
 	cookie := &fiber.Cookie{Name: name, Value: value, Path: "/", Secure: true, HTTPOnly: true, SameSite: fiber.CookieSameSiteLaxMode}

@@ -25,9 +25,9 @@ import (
 
 // Sessions finds who a session token belongs to.
 type Sessions interface {
-	// Viewer is the person signed in under the token at an instant.
+	// Viewer is the person whose session has the token at an instant.
 	// Errors: lms.ErrUnauthenticated.
-	Viewer(ctx context.Context, token string, now time.Time) (lms.Person, error)
+	Viewer(ctx context.Context, token string, now time.Time) (lms.Viewer, error)
 }
 
 // Config is what a Server needs.

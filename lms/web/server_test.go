@@ -32,11 +32,11 @@ const (
 var now = time.Date(2026, 3, 16, 15, 0, 0, 0, time.UTC)
 
 // sessions signs in whoever has one of its tokens.
-type sessions map[string]lms.Person
+type sessions map[string]lms.Viewer
 
-func (s sessions) Viewer(_ context.Context, token string, _ time.Time) (lms.Person, error) {
+func (s sessions) Viewer(_ context.Context, token string, _ time.Time) (lms.Viewer, error) {
 	if token == "down" {
-		return lms.Person{}, errors.New("the database is down")
+		return lms.Viewer{}, errors.New("the database is down")
 	}
 	p, ok := s[token]
 	if !ok {
@@ -85,13 +85,20 @@ func (l *logged) String() string {
 	return l.buf.String()
 }
 
+func signedIn(p lms.Person) lms.Viewer {
+	return lms.Viewer{Person: p, Session: lms.SessionID(p.ID), Stage: lms.SignedIn, ProvedAt: now}
+}
+
 func config() Config {
 	return Config{
 		AppURL: &url.URL{Scheme: "https", Host: appHost}, ContentHost: "content.example.org", Secret: bytes.Repeat([]byte{7}, 32),
 		Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
 		Sessions: sessions{
-			"maya":  {ID: 1, Given: "Maya", Family: "Rivera", Lang: "en"},
-			"lucia": {ID: 2, Given: "Lucía", Family: "Ortiz", Lang: "es", Roles: []lms.Role{lms.Author}},
+			"maya":  signedIn(lms.Person{ID: 1, Given: "Maya", Family: "Rivera", Lang: "en"}),
+			"lucia": signedIn(lms.Person{ID: 2, Given: "Lucía", Family: "Ortiz", Lang: "es", Roles: []lms.Role{lms.Author}}),
+			"half":  {Person: lms.Person{ID: 1, Given: "Maya", Lang: "en"}, Session: 3, Stage: lms.Identified},
+			"new":   {Person: lms.Person{ID: 1, Given: "Maya", Lang: "en"}, Session: 4, Stage: lms.Enrolling},
+			"stale": {Person: lms.Person{ID: 1, Given: "Maya", Lang: "en"}, Session: 5, Stage: lms.SignedIn, ProvedAt: now.Add(-lms.ProofAge)},
 		},
 		Views: map[string]fs.FS{"probe": probeViews},
 	}

@@ -88,3 +88,28 @@ document.addEventListener("DOMContentLoaded", () => {
     button.addEventListener("click", () => window.print());
   }
 });
+
+// A password can be looked at while it is typed.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const form of document.querySelectorAll<HTMLFormElement>("form[data-show-password]")) {
+    const fields = [...form.querySelectorAll<HTMLInputElement>('input[type="password"]')];
+    const last = fields[fields.length - 1];
+    if (!last) {
+      continue;
+    }
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "usa-button usa-button--unstyled mo-show-password";
+    button.setAttribute("aria-controls", fields.map((f) => f.id).join(" "));
+    const show = (visible: boolean): void => {
+      for (const field of fields) {
+        field.type = visible ? "text" : "password";
+      }
+      button.textContent = (visible ? form.dataset["hidePassword"] : form.dataset["showPassword"]) ?? "";
+    };
+    show(false);
+    button.addEventListener("click", () => show(last.type === "password"));
+    form.addEventListener("submit", () => show(false));
+    last.after(button);
+  }
+});

@@ -24,6 +24,7 @@ import (
 	"mopd/lms/jobs"
 	"mopd/lms/pg"
 	"mopd/lms/web"
+	"mopd/lms/words"
 	"mopd/player"
 	"mopd/registry"
 )
@@ -58,6 +59,8 @@ type Settings struct {
 	AppURL         string   `help:"Origin of the application, as browsers see it." env:"APP_URL" required:"" placeholder:"https://learn.example.org"`
 	ContentHost    string   `help:"Host under which each grant of course content gets a host of its own; needs wildcard DNS and a wildcard certificate." env:"CONTENT_HOST" required:"" placeholder:"content.example.org"`
 	SecretKey      string   `help:"Secret of 32 characters at least, the same for every process; signs the tokens that protect forms." env:"SECRET_KEY" required:"" placeholder:"…"`
+	EmailCodes     bool     `help:"Let caregivers get the codes of their second step by e-mail." env:"EMAIL_CODES" default:"true" negatable:""`
+	MOPDDigits     int      `help:"Digits of new MOPD IDs, 6 to 9." env:"MOPD_ID_DIGITS" name:"mopd-id-digits" default:"6"`
 	TrustedProxies []string `help:"Addresses of reverse proxies whose X-Forwarded-For counts." env:"TRUSTED_PROXIES"`
 }
 
@@ -92,7 +95,10 @@ func New(ctx context.Context, s Settings, now func() time.Time, log *slog.Logger
 		a.Close()
 		return nil, err
 	}
-	a.wire()
+	if err := a.wire(appURL, s); err != nil {
+		a.Close()
+		return nil, err
+	}
 	a.Web, err = web.New(web.Config{
 		AppURL: appURL, ContentHost: s.ContentHost, Secret: []byte(s.SecretKey), TrustedProxies: s.TrustedProxies,
 		Now: now, Log: log, Sessions: a.Accounts, Views: Views(),
@@ -108,8 +114,18 @@ func New(ctx context.Context, s Settings, now func() time.Time, log *slog.Logger
 }
 
 // wire makes the features and hands each what it needs of the others.
-func (a *App) wire() {
-	a.Accounts = accounts.New(accounts.Dependencies{DB: a.DB})
+func (a *App) wire(appURL *url.URL, s Settings) error {
+	catalog, err := words.Load(Views())
+	if err != nil {
+		return err
+	}
+	a.Accounts, err = accounts.New(accounts.Dependencies{
+		DB: a.DB, Jobs: a.jobs, Mail: a.Mail, Keys: a.Keys, Words: catalog,
+		Settings: accounts.Settings{AppURL: appURL, EmailCodes: s.EmailCodes, MOPDDigits: s.MOPDDigits},
+	})
+	if err != nil {
+		return err
+	}
 	a.Courses = courses.New(courses.Dependencies{DB: a.DB, Blobs: a.Blobs, Jobs: a.jobs, Audit: a.Accounts})
 	a.Registry = registry.New(registry.Dependencies{DB: a.DB, Jobs: a.jobs, Audit: a.Accounts})
 	a.Enrollments = enrollments.New(enrollments.Dependencies{DB: a.DB, Courses: a.Courses, Registry: a.Registry, Audit: a.Accounts})
@@ -117,13 +133,15 @@ func (a *App) wire() {
 		DB: a.DB, Courses: a.Courses, Enrollments: a.Enrollments, Registry: a.Registry, Accounts: a.Accounts, Blobs: a.Blobs, Random: rand.Reader,
 	})
 	a.Accounts.Player, a.Enrollments.Player = a.Player, a.Player
+	a.Accounts.Registry = a.Registry
 	a.Courses.Standings = a.Enrollments
+	return nil
 }
 
 // Views are the templates and messages of every feature.
 func Views() map[string]fs.FS {
 	return map[string]fs.FS{
-		"accounts": accounts.Views, "courses": courses.Views, "enrollments": enrollments.Views, "player": player.Views, "registry": registry.Views,
+		"web": web.Views, "accounts": accounts.Views, "courses": courses.Views, "enrollments": enrollments.Views, "player": player.Views, "registry": registry.Views,
 	}
 }
 
@@ -153,7 +171,8 @@ func (a *App) Work(ctx context.Context) error {
 	workers := river.NewWorkers()
 	a.Registry.Workers(workers, a.now)
 	a.Courses.Workers(workers, a.now)
-	client, err := jobs.NewWorker(a.DB, workers, slices.Concat(a.Registry.Periodic(), a.Courses.Periodic()), a.log, a.Courses.Queues()...)
+	a.Accounts.Workers(workers, a.now)
+	client, err := jobs.NewWorker(a.DB, workers, slices.Concat(a.Registry.Periodic(), a.Courses.Periodic(), a.Accounts.Periodic()), a.log, a.Courses.Queues()...)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,40 @@
+package accounts
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"mopd/lms"
+	"mopd/lms/mail"
+)
+
+// letter is a mail whose words stand under "mail.NAME."; its button leads to a path
+// of the application.
+func (s *Service) letter(to, lang, name, path string) mail.Letter {
+	text := func(part string) string { return s.Words.Text(lang, "mail."+name+"."+part) }
+	return mail.Letter{
+		To: to, Lang: lang, Subject: text("subject"), Lines: []string{text("line")},
+		Button: &mail.Button{Label: text("button"), URL: s.AppURL.Scheme + "://" + s.AppURL.Host + path},
+		After:  []string{text("after")},
+	}
+}
+
+// tell mails a person at each address on file what was done to their account.
+func (s *Service) tell(ctx context.Context, tx pgx.Tx, p lms.Person, name string) error {
+	addresses, err := selectAddresses(ctx, tx, p.ID)
+	if err != nil {
+		return err
+	}
+	for _, to := range addresses {
+		if err := s.Mail.Post(ctx, tx, s.letter(to, p.Lang, name, "/account")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) codeLetter(to, lang, code string) mail.Letter {
+	text := func(part string) string { return s.Words.Text(lang, "mail.code."+part) }
+	return mail.Letter{To: to, Lang: lang, Subject: text("subject"), Lines: []string{text("line")}, Code: code, After: []string{text("after")}}
+}

@@ -1,0 +1,173 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mopd/lms"
+	"mopd/lms/pg"
+	"mopd/lms/web"
+)
+
+// Credentials are what somebody signs in with first.
+type Credentials struct {
+	Email, Password string
+	Former          string // token of the session that the browser had; "" if none
+	Origin
+}
+
+// Opened is a session that has got one step further.
+type Opened struct {
+	Token    string // of the session from now on
+	Stage    lms.Stage
+	Computer string // token by which the browser is known from now on; "" if nothing changes
+}
+
+// Paces of guessing. At most a hundred wrong tries in a row are ever looked at, then a
+// new password is asked for (NIST SP 800-63B-4 §3.2.2). A browser in which the person
+// signed in before has a count of its own, so that nobody can lock them out of it.
+var (
+	perPair    = pace{free: 5, base: 2 * time.Second, most: 15 * time.Minute, forget: 24 * time.Hour}
+	perNetwork = pace{free: 200, base: time.Second, most: 30 * time.Second, forget: 15 * time.Minute}
+	perAccount = pace{free: 100, base: time.Second, most: time.Second, forget: 24 * time.Hour, limit: 100}
+	perKnown   = pace{free: 10, base: 2 * time.Second, most: time.Minute, forget: 24 * time.Hour, limit: 100}
+	perFactor  = pace{free: 5, base: 2 * time.Second, most: 15 * time.Minute, forget: 24 * time.Hour, limit: 100}
+	perSending = pace{free: 3, base: 30 * time.Second, most: 10 * time.Minute, forget: time.Hour}
+)
+
+// guesses are the counts that a try to sign in adds to.
+func (c Credentials) guesses(known bool) []bucket {
+	account, network := strings.ToLower(strings.TrimSpace(c.Email)), networkOf(c.From)
+	if known {
+		return []bucket{{"password, known computer", []string{account, c.Computer}, perKnown}}
+	}
+	return []bucket{
+		{"password, account and network", []string{account, network}, perPair},
+		{"password, network", []string{network}, perNetwork},
+		{"password, account", []string{account}, perAccount},
+	}
+}
+
+// SignIn looks at a password and opens a session, which a second factor takes further;
+// the browser's former session ends. Whether the account is unknown or the password
+// wrong costs the same work and reads the same.
+//
+// Errors: ErrWrongPassword, ErrTooManyTries, ErrResetRequired, lms.ErrUnavailable.
+func (s *Service) SignIn(ctx context.Context, c Credentials, now time.Time) (Opened, error) {
+	login, err := selectLogin(ctx, s.DB, strings.TrimSpace(c.Email), web.HashToken(c.Computer))
+	unknown := errors.Is(err, lms.ErrNotFound)
+	if err != nil && !unknown {
+		return Opened{}, err
+	}
+	guesses := c.guesses(login.Known)
+	if err := take(ctx, s.DB, now, guesses...); err != nil {
+		return Opened{}, err
+	}
+	if unknown {
+		login.PasswordHash = decoy
+	}
+	right, err := s.hasher.verify(ctx, login.PasswordHash, c.Password)
+	if err != nil {
+		return Opened{}, err
+	}
+	if unknown || !right {
+		return Opened{}, s.refuse(ctx, ErrWrongPassword, lms.AuditEntry{Action: "sign_in_refused", Subject: login.Person, At: now, From: c.From})
+	}
+	if err := s.endFormer(ctx, c, now); err != nil {
+		return Opened{}, err
+	}
+	rehashed := ""
+	if needsRehash(login.PasswordHash) {
+		if rehashed, err = s.hasher.hash(ctx, c.Password); err != nil {
+			return Opened{}, err
+		}
+	}
+	var opened Opened
+	return opened, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if err := forgive(ctx, tx, guesses...); err != nil {
+			return err
+		}
+		if rehashed != "" {
+			if err := updatePassword(ctx, tx, login.Person, rehashed); err != nil {
+				return err
+			}
+		}
+		p, err := selectPerson(ctx, tx, login.Person)
+		if err != nil {
+			return err
+		}
+		factors, err := selectFactors(ctx, tx, p.ID)
+		if err != nil {
+			return err
+		}
+		remembered := login.RememberedUntil != nil && login.RememberedUntil.After(now) && !p.Staff()
+		opened, err = s.open(ctx, tx, newSession{person: p.ID, stage: firstStage(factors, remembered), origin: c.Origin}, now)
+		return err
+	})
+}
+
+// firstStage is how far a password leads by itself.
+func firstStage(factors []Factor, remembered bool) lms.Stage {
+	for _, f := range factors {
+		if f.Confirmed {
+			if remembered {
+				return lms.SignedIn
+			}
+			return lms.Identified
+		}
+	}
+	return lms.Enrolling
+}
+
+// newSession is a session about to be opened.
+type newSession struct {
+	person      lms.PersonID
+	stage       lms.Stage
+	proved      bool   // a link that was just mailed led here, or a second factor
+	newPassword string // hash that a second factor puts in force
+	replaces    bool   // the factor set up here takes the place of every other
+	origin      Origin
+}
+
+// open writes a new session down.
+func (s *Service) open(ctx context.Context, tx pgx.Tx, n newSession, now time.Time) (Opened, error) {
+	if err := deleteOverSessions(ctx, tx, n.person, now.Add(-Idle), now.Add(-Longest)); err != nil {
+		return Opened{}, err
+	}
+	token := newToken()
+	if err := insertSession(ctx, tx, web.HashToken(token), n, now); err != nil {
+		return Opened{}, err
+	}
+	action := "password_given"
+	if n.stage == lms.SignedIn {
+		action = "signed_in"
+	}
+	return Opened{Token: token, Stage: n.stage}, insertAudit(ctx, tx, lms.AuditEntry{Actor: n.person, Action: action, Subject: n.person, At: now, From: n.origin.From})
+}
+
+// refuse writes a refused try down and answers with its reason.
+func (s *Service) refuse(ctx context.Context, reason error, e lms.AuditEntry) error {
+	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error { return insertAudit(ctx, tx, e) })
+	if err != nil {
+		return err
+	}
+	return reason
+}
+
+func (s *Service) endFormer(ctx context.Context, c Credentials, now time.Time) error {
+	if c.Former == "" {
+		return nil
+	}
+	former, err := s.Viewer(ctx, c.Former, now)
+	if errors.Is(err, lms.ErrUnauthenticated) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.SignOut(ctx, former, c.From, now)
+}

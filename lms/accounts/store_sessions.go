@@ -1,0 +1,132 @@
+package accounts
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mopd/lms"
+	"mopd/lms/pg"
+)
+
+// loginRow is an account as a sign-in finds it; Known tells whether the person signed
+// in from that computer before.
+type loginRow struct {
+	Person          lms.PersonID
+	PasswordHash    string
+	Known           bool
+	RememberedUntil *time.Time
+}
+
+func selectLogin(ctx context.Context, db pg.Querier, email string, computer []byte) (loginRow, error) {
+	return pg.Row[loginRow](ctx, db, "select login", `SELECT l.person, l.password_hash, c.person IS NOT NULL AS known, c.remembered_until
+		FROM accounts.logins l LEFT JOIN accounts.computers c ON c.person = l.person AND c.token_hash = $2
+		WHERE lower(l.email) = lower($1)`, email, computer)
+}
+
+func selectViewer(ctx context.Context, db pg.Querier, tokenHash []byte, seenAfter, openedAfter time.Time) (lms.Viewer, time.Time, error) {
+	row, err := pg.Row[struct {
+		personRow
+		Session  lms.SessionID
+		Stage    lms.Stage
+		ProvedAt *time.Time
+		SeenAt   time.Time
+	}](ctx, db, "select viewer", `SELECT `+personColumns+`, s.id AS session, s.stage, s.proved_at, s.seen_at
+		FROM accounts.sessions s JOIN `+personTables+` ON p.id = s.person
+		WHERE s.token_hash = $1 AND s.seen_at > $2 AND s.opened_at > $3`, tokenHash, seenAfter, openedAfter)
+	v := lms.Viewer{Person: lms.Person(row.personRow), Session: row.Session, Stage: row.Stage}
+	if row.ProvedAt != nil {
+		v.ProvedAt = *row.ProvedAt
+	}
+	return v, row.SeenAt, err
+}
+
+func insertSession(ctx context.Context, tx pgx.Tx, tokenHash []byte, n newSession, now time.Time) error {
+	return pg.Exec(ctx, tx, "insert session", `INSERT INTO accounts.sessions (token_hash, person, stage, proved_at, new_password, replaces, origin, agent, opened_at, seen_at)
+		VALUES ($1, $2, $3, CASE WHEN $4 THEN $9::timestamptz END, nullif($5, ''), $6, $7, left($8, 300), $9, $9)`,
+		tokenHash, n.person, n.stage, n.proved, n.newPassword, n.replaces, n.origin.From, n.origin.Agent, now)
+}
+
+// advanceSession takes a session to a stage under a new token and gives the password
+// that waited for it, "" if none did.
+func advanceSession(ctx context.Context, tx pgx.Tx, id lms.SessionID, tokenHash []byte, stage lms.Stage, now time.Time) (newPassword string, err error) {
+	return pg.Value[string](ctx, tx, "advance session", `WITH former AS (SELECT id, new_password FROM accounts.sessions WHERE id = $1 FOR UPDATE)
+		UPDATE accounts.sessions s SET token_hash = $2, stage = $3, proved_at = $4, seen_at = $4, challenge = NULL, replaces = false, new_password = NULL
+		FROM former WHERE s.id = former.id RETURNING coalesce(former.new_password, '')`, id, tokenHash, stage, now)
+}
+
+// touchSession notes that a session is in use, at most once a minute, and tells
+// whether it lives: a session that is over stays over.
+func touchSession(ctx context.Context, db pg.Querier, id lms.SessionID, now, seenAfter, openedAfter time.Time) (lives bool, err error) {
+	return pg.Value[bool](ctx, db, "touch session", `WITH living AS (
+			SELECT id, seen_at FROM accounts.sessions WHERE id = $1 AND seen_at > $3 AND opened_at > $4
+		), touched AS (
+			UPDATE accounts.sessions s SET seen_at = greatest(s.seen_at, $2) FROM living l
+			WHERE s.id = l.id AND l.seen_at + interval '1 minute' <= $2
+		) SELECT EXISTS (SELECT FROM living)`, id, now, seenAfter, openedAfter)
+}
+
+func selectSessions(ctx context.Context, db pg.Querier, p lms.PersonID, seenAfter, openedAfter time.Time) ([]Session, error) {
+	return pg.Rows[Session](ctx, db, "select sessions", `SELECT id, opened_at, seen_at, origin, agent FROM accounts.sessions
+		WHERE person = $1 AND stage = 'signed_in' AND seen_at > $2 AND opened_at > $3 ORDER BY seen_at DESC, id DESC`, p, seenAfter, openedAfter)
+}
+
+// deleteOverSessions removes the person's sessions that are over.
+func deleteOverSessions(ctx context.Context, tx pgx.Tx, p lms.PersonID, seenBy, openedBy time.Time) error {
+	return pg.Exec(ctx, tx, "delete sessions", `DELETE FROM accounts.sessions WHERE person = $1 AND (seen_at <= $2 OR opened_at <= $3)`, p, seenBy, openedBy)
+}
+
+// deleteSessions removes all sessions of a person but one.
+func deleteSessions(ctx context.Context, tx pgx.Tx, p lms.PersonID, keep lms.SessionID) error {
+	return pg.Exec(ctx, tx, "delete sessions", `DELETE FROM accounts.sessions WHERE person = $1 AND id <> $2`, p, keep)
+}
+
+// deleteSession errors: lms.ErrNotFound.
+func deleteSession(ctx context.Context, tx pgx.Tx, p lms.PersonID, id lms.SessionID) error {
+	found, err := pg.Changed(ctx, tx, "delete session", `DELETE FROM accounts.sessions WHERE person = $1 AND id = $2`, p, id)
+	if err == nil && !found {
+		return lms.ErrNotFound
+	}
+	return err
+}
+
+func isKnown(ctx context.Context, db pg.Querier, p lms.PersonID, computer []byte) (bool, error) {
+	return pg.Value[bool](ctx, db, "select computer", `SELECT EXISTS (SELECT FROM accounts.computers WHERE person = $1 AND token_hash = $2)`, p, computer)
+}
+
+// upsertComputer notes that a person signed in from a computer; what was remembered
+// there stays so unless it is remembered anew.
+func upsertComputer(ctx context.Context, tx pgx.Tx, tokenHash []byte, p lms.PersonID, until *time.Time, now time.Time) error {
+	return pg.Exec(ctx, tx, "upsert computer", `INSERT INTO accounts.computers AS c (token_hash, person, remembered_until, seen_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (token_hash, person) DO UPDATE SET remembered_until = coalesce(EXCLUDED.remembered_until, c.remembered_until), seen_at = EXCLUDED.seen_at`,
+		tokenHash, p, until, now)
+}
+
+func deleteComputers(ctx context.Context, tx pgx.Tx, p lms.PersonID) error {
+	return pg.Exec(ctx, tx, "delete computers", `DELETE FROM accounts.computers WHERE person = $1`, p)
+}
+
+func updateChallenge(ctx context.Context, db pg.Execer, id lms.SessionID, challenge []byte) error {
+	return pg.Exec(ctx, db, "update challenge", `UPDATE accounts.sessions SET challenge = $2 WHERE id = $1`, id, challenge)
+}
+
+// takeChallenge gives the challenge of a session to one taker alone.
+func takeChallenge(ctx context.Context, db pg.Querier, id lms.SessionID) ([]byte, error) {
+	return pg.Value[[]byte](ctx, db, "take challenge", `WITH former AS (SELECT id, challenge FROM accounts.sessions WHERE id = $1 AND challenge IS NOT NULL FOR UPDATE)
+		UPDATE accounts.sessions s SET challenge = NULL FROM former WHERE s.id = former.id RETURNING former.challenge`, id)
+}
+
+// sweepSessions removes what no one can use any more.
+func sweepSessions(ctx context.Context, tx pgx.Tx, seenBy, openedBy, codesBy, linksBy, computersBy time.Time) error {
+	if err := pg.Exec(ctx, tx, "sweep sessions", `DELETE FROM accounts.sessions WHERE seen_at <= $1 OR opened_at <= $2`, seenBy, openedBy); err != nil {
+		return err
+	}
+	if err := pg.Exec(ctx, tx, "sweep codes", `DELETE FROM accounts.codes WHERE made_at <= $1`, codesBy); err != nil {
+		return err
+	}
+	if err := pg.Exec(ctx, tx, "sweep links", `DELETE FROM accounts.links WHERE made_at <= $1`, linksBy); err != nil {
+		return err
+	}
+	return pg.Exec(ctx, tx, "sweep computers", `DELETE FROM accounts.computers WHERE seen_at <= $1`, computersBy)
+}
