@@ -12,6 +12,7 @@ import (
 	"mopd/courses"
 	"mopd/lms"
 	"mopd/lms/lmstest"
+	"mopd/lms/secrets"
 )
 
 func TestStartingTheDemoAgainLeavesTheAuthorsWorkAlone(t *testing.T) {
@@ -20,6 +21,7 @@ func TestStartingTheDemoAgainLeavesTheAuthorsWorkAlone(t *testing.T) {
 	a, err := app.New(t.Context(), app.Settings{
 		Stores: app.Stores{DatabaseURL: lmstest.DatabaseURL(t), S3Endpoint: store.Endpoint, S3AccessKey: store.AccessKey, S3SecretKey: store.SecretKey, S3Bucket: store.Bucket},
 		AppURL: "http://localhost:1", ContentHost: "localhost", SecretKey: strings.Repeat("k", 32),
+		DataKeys: []string{secrets.NewKey()}, SMTPURL: "smtp://localhost", MailFrom: "no-reply@demo.example",
 	}, time.Now, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(a.Close)

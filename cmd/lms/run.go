@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mopd/cmd/internal/app"
+	"mopd/lms/secrets"
 	"mopd/migrations"
 )
 
@@ -67,6 +68,14 @@ func (c *migrateCommand) Run(ctx context.Context, log *slog.Logger) error {
 	return migrations.Up(ctx, c.DatabaseURL, log)
 }
 
+type keyCommand struct{}
+
+// Run is called by kong.
+func (c *keyCommand) Run() error {
+	fmt.Println(secrets.NewKey())
+	return nil
+}
+
 type doctorCommand struct{ app.Settings }
 
 // Run is called by kong.
@@ -85,6 +94,15 @@ func (c *doctorCommand) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	defer a.Close()
 	fmt.Printf("object store: bucket %s reached\n", c.S3Bucket)
+	if err := a.Mail.Reach(ctx); err != nil {
+		return err
+	}
+	fmt.Printf("mail server: %s reached\n", a.Mail.Server())
+	if a.Mail.CanText() {
+		fmt.Printf("text messages: through %s\n", c.TextGatewayURL)
+	} else {
+		fmt.Println("text messages: none, no gateway is set")
+	}
 	fmt.Printf("application: %s, content at %s\n", c.AppURL, a.Web.ContentURL("LABEL"))
 	fmt.Println("all is well")
 	return nil

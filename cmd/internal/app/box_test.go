@@ -17,9 +17,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mopd/cmd/internal/app"
+	"mopd/cmd/internal/mailbox"
 	"mopd/lms"
 	"mopd/lms/accounts"
 	"mopd/lms/lmstest"
+	"mopd/lms/secrets"
 )
 
 func TestMain(m *testing.M) { lmstest.Main(m) }
@@ -32,6 +34,7 @@ type box struct {
 	testing.TB
 	url   string
 	clock *clock
+	mail  *mailbox.Mailbox
 }
 
 // clock runs like the real one, from wherever it is set to.
@@ -69,13 +72,17 @@ func newBoxAt(t testing.TB, h hosts, work bool) *box {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	store := lmstest.Store(t)
-	b := &box{TB: t, clock: &clock{}}
+	caught, err := mailbox.Start(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(caught.Stop)
+	b := &box{TB: t, clock: &clock{}, mail: caught}
 	b.url = fmt.Sprintf("http://%s:%d", h.app, l.Addr().(*net.TCPAddr).Port)
 	log := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	b.App, err = app.New(t.Context(), app.Settings{
 		Stores: app.Stores{DatabaseURL: lmstest.DatabaseURL(t), S3Endpoint: store.Endpoint, S3AccessKey: store.AccessKey, S3SecretKey: store.SecretKey, S3Bucket: store.Bucket},
-		AppURL: b.url, ContentHost: h.content, SecretKey: strings.Repeat("k", 32),
-	}, b.clock.Now, log)
+		AppURL: b.url, ContentHost: h.content, SecretKey: strings.Repeat("k", 32), DataKeys: []string{secrets.NewKey()},
+		SMTPURL: caught.SMTPURL(), MailFrom: "Child Care Training <no-reply@example.org>", TextGatewayURL: caught.TextURL(), TextGatewayToken: caught.TextToken(),
+	}, b.clock.Now, log, app.Extra{Name: "mailbox", Views: mailbox.Views, Routes: caught.Routes})
 	require.NoError(t, err)
 
 	ctx, stop := context.WithCancel(context.Background())
