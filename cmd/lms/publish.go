@@ -55,7 +55,11 @@ func (c *publishCommand) Run(ctx context.Context, _ *slog.Logger) error {
 		return err
 	}
 	defer db.Close()
-	service := courses.New(courses.Dependencies{DB: db, Blobs: blobs, Audit: accounts.New(accounts.Dependencies{DB: db})})
+	people, err := accounts.New(accounts.Dependencies{DB: db})
+	if err != nil {
+		return err
+	}
+	service := courses.New(courses.Dependencies{DB: db, Blobs: blobs, Audit: people})
 	facts, err := c.facts(ctx, service, lms.DateOf(now))
 	if err != nil {
 		return err

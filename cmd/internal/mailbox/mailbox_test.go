@@ -176,8 +176,8 @@ func pages(t testing.TB, m *Mailbox) (get func(path, lang string) (int, http.Hea
 
 type nobody struct{}
 
-func (nobody) Viewer(context.Context, string, time.Time) (lms.Person, error) {
-	return lms.Person{}, lms.ErrUnauthenticated
+func (nobody) Viewer(context.Context, string, time.Time) (lms.Viewer, error) {
+	return lms.Viewer{}, lms.ErrUnauthenticated
 }
 
 func TestAnEmptyMailboxSaysSo(t *testing.T) {
