@@ -59,8 +59,8 @@ func openOffice(t testing.TB, change func(*office)) *office {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
 	t.Cleanup(func() {
-		_ = l.Close() // which the server does not know yet when it has only just started
 		_ = s.Close()
+		_ = l.Close() // which the server does not know yet when it has only just started
 		require.NoError(t, <-served)
 	})
 	return o
