@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -65,7 +66,7 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer a.Close()
-	if err := seed(ctx, a, time.Now()); err != nil {
+	if err := seed(ctx, a, caught.Apps.Secret, time.Now()); err != nil {
 		return fmt.Errorf("fill the demo: %w", err)
 	}
 
@@ -83,7 +84,7 @@ func (c *runCommand) tell(url string) {
 	for _, p := range people {
 		fmt.Printf("    %-28s %s\n", p.Email, p.what)
 	}
-	fmt.Printf("\n  E-mails and text messages to anybody land at %s/demo/mail\n", url)
+	fmt.Printf("\n  The second step of signing in, and whatever is mailed or texted, is at\n    %s/demo/mail\n", url)
 	fmt.Printf("\n  Everything is kept in %s\n  Ctrl-C stops.\n\n", c.Data)
 }
 
@@ -118,6 +119,10 @@ func (c *runCommand) parts(ctx context.Context) (s app.Settings, caught *mailbox
 		return s, caught, stop, err
 	}
 	stops = append(stops, func(context.Context) error { caught.Stop(); return nil })
+	if caught.Apps.Secret, err = keep(filepath.Join(c.Data, "authenticator-secret"), newAppSecret); err != nil {
+		return s, caught, stop, err
+	}
+	caught.Apps.Owners = staff()
 	s.SMTPURL, s.TextGatewayURL, s.TextGatewayToken = caught.SMTPURL(), caught.TextURL(), caught.TextToken()
 	s.MailFrom = "Child Care Training <no-reply@demo.example>"
 
@@ -170,6 +175,13 @@ func keep(file string, fresh func() string) (string, error) {
 		return "", fmt.Errorf("demo secret: %w", err)
 	}
 	return secret, nil
+}
+
+// newAppSecret is a secret for an authenticator app (RFC 4226 §4, 160 bits).
+func newAppSecret() string {
+	b := make([]byte, 20)
+	rand.Read(b)
+	return base32.StdEncoding.EncodeToString(b)
 }
 
 func newSecret() string { return rand.Text() + rand.Text() }

@@ -26,7 +26,7 @@ func TestStartingTheDemoAgainLeavesTheAuthorsWorkAlone(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(a.Close)
 	now := time.Now()
-	require.NoError(t, seed(t.Context(), a, now))
+	require.NoError(t, seed(t.Context(), a, newAppSecret(), now))
 
 	edited, err := a.Courses.Facts(t.Context(), "SSL-100", "")
 	require.NoError(t, err)
@@ -47,6 +47,6 @@ func TestStartingTheDemoAgainLeavesTheAuthorsWorkAlone(t *testing.T) {
 	}
 	before := state()
 	require.Contains(t, before[0], "Changed by its author")
-	require.NoError(t, seed(t.Context(), a, now.Add(time.Hour)))
+	require.NoError(t, seed(t.Context(), a, newAppSecret(), now.Add(time.Hour)))
 	require.Equal(t, before, state())
 }

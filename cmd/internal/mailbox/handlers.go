@@ -2,11 +2,13 @@ package mailbox
 
 import (
 	"embed"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/pquerna/otp/totp"
 
 	"mopd/lms"
 	"mopd/lms/web"
@@ -36,11 +38,20 @@ type listPage struct {
 	To       string
 	Messages []Message
 	Held     int // messages to anybody
+	Owners   []string
+	AppCode  string // what the authenticator apps of the owners show
 }
 
 func (h handlers) list(c *fiber.Ctx) error {
 	page := listPage{Page: h.web.Page(c), To: strings.TrimSpace(c.Query("to")), Messages: h.Messages()}
 	page.Held = len(page.Messages)
+	if page.Owners = h.Apps.Owners; len(page.Owners) > 0 {
+		code, err := totp.GenerateCode(h.Apps.Secret, page.Now)
+		if err != nil {
+			return fmt.Errorf("code of the demo's authenticator apps: %w", err)
+		}
+		page.AppCode = code
+	}
 	page.Messages = slices.DeleteFunc(page.Messages, func(m Message) bool {
 		return !strings.Contains(strings.ToLower(m.To), strings.ToLower(page.To))
 	})

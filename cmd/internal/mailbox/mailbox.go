@@ -35,6 +35,12 @@ type Message struct {
 	IsText  bool
 }
 
+// Apps are authenticator apps on the phones of a demo's people.
+type Apps struct {
+	Owners []string // e-mail addresses
+	Secret string   // base 32; all apps hold the same
+}
+
 // keep is how many of the newest messages are kept.
 const keep = 200
 
@@ -43,6 +49,9 @@ const maxMessage = 1 << 20
 
 // Mailbox holds what came. It is safe for use by several goroutines.
 type Mailbox struct {
+	// Apps are the authenticator apps that the page shows beside the messages.
+	Apps Apps
+
 	smtp    *smtp.Server
 	http    *http.Server
 	mails   net.Listener
