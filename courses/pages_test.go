@@ -23,16 +23,17 @@ import (
 	"mopd/courses/packages/packagestest"
 	"mopd/lms"
 	"mopd/lms/web"
+	"mopd/lms/words"
 )
 
 // known signs in whoever the token names.
 type known map[string]lms.Person
 
-func (k known) Viewer(_ context.Context, token string, _ time.Time) (lms.Person, error) {
+func (k known) Viewer(_ context.Context, token string, _ time.Time) (lms.Viewer, error) {
 	if p, ok := k[token]; ok {
-		return p, nil
+		return lms.Viewer{Person: p, Stage: lms.SignedIn}, nil
 	}
-	return lms.Person{}, lms.ErrUnauthenticated
+	return lms.Viewer{}, lms.ErrUnauthenticated
 }
 
 type standings map[lms.CourseID]lms.Standing
@@ -408,7 +409,7 @@ func TestEveryRefusalAndWarningHasItsSentenceInBothLanguages(t *testing.T) {
 		packages.ErrReference, packages.ErrText, lms.NewError(lms.Invalid, "upload_failed"),
 	}
 	catalogs := map[string]map[string]any{}
-	for _, lang := range web.Languages {
+	for _, lang := range words.Languages {
 		raw, err := Views.ReadFile("messages/" + lang + ".json")
 		require.NoError(t, err)
 		var messages map[string]any
