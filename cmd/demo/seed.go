@@ -15,7 +15,10 @@ import (
 	"mopd/lms/accounts"
 )
 
-const demoPassword = "demo-password"
+const (
+	demoPassword = "demo-password"
+	demoAuthor   = "author@demo.example"
+)
 
 type demoPerson struct {
 	accounts.NewPerson
@@ -25,7 +28,7 @@ type demoPerson struct {
 // people are the demo's accounts, one for each role.
 var people = []demoPerson{
 	demoAccount("Maya", "Ortiz", "caregiver@demo.example", "caregiver"),
-	demoAccount("Andre", "Lewis", "author@demo.example", "course author", lms.Author),
+	demoAccount("Andre", "Lewis", demoAuthor, "course author", lms.Author),
 	demoAccount("Grace", "Kim", "finance@demo.example", "finance", lms.Finance),
 	demoAccount("Ruth", "Meyer", "registrar@demo.example", "registrar", lms.Registrar),
 	demoAccount("Sam", "Baker", "administrator@demo.example", "administrator", lms.Administrator),
@@ -66,15 +69,17 @@ func seedCourse(ctx context.Context, service *courses.Service, list coursekit.Co
 		Approval: courses.Approval{Number: "DEMO-" + c.Code, Hours: lms.Hours(c.ClockHours * 4), From: lms.Date{Year: 2026, Month: 1, Day: 1}, Approver: list.Sponsor},
 	}
 	if !slices.Contains(coursekit.Codes(), c.Code) {
-		_, err := service.AddCourse(ctx, courses.Actor{}, facts, now)
-		return err
+		if _, err := service.AddCourse(ctx, courses.System, facts, now); err != nil {
+			return err
+		}
+		return service.AddAuthor(ctx, courses.System, c.Code, demoAuthor, now)
 	}
 	var pkg bytes.Buffer
 	if err := coursekit.Build(c.Code, &pkg); err != nil {
 		return err
 	}
-	_, err := service.Publish(ctx, courses.Actor{}, courses.PublishRequest{
-		Facts: facts, Name: c.Code + ".zip", Package: bytes.NewReader(pkg.Bytes()), Size: int64(pkg.Len()),
+	_, err := service.Publish(ctx, courses.System, courses.PublishRequest{
+		Facts: facts, Name: c.Code + ".zip", Package: bytes.NewReader(pkg.Bytes()), Size: int64(pkg.Len()), Author: demoAuthor,
 	}, now)
 	return err
 }
