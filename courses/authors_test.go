@@ -84,11 +84,13 @@ func TestACourseIsNotThereForWhomItDoesNotBelongTo(t *testing.T) {
 		}
 		raw := packagestest.Course("four")
 		_, err := w.Publish(t.Context(), actor, PublishRequest{Facts: facts("SSL-100"), Package: bytes.NewReader(raw), Size: int64(len(raw))}, noon)
-		require.Error(t, err, who)
-		if !actor.may() {
-			_, err = w.AddCourse(t.Context(), actor, facts("NEW-1"), noon)
-			require.ErrorIs(t, err, lms.ErrForbidden, who)
+		if actor.may() {
+			require.ErrorIs(t, err, ErrCodeTaken, who)
+			continue
 		}
+		require.ErrorIs(t, err, lms.ErrForbidden, who)
+		_, err = w.AddCourse(t.Context(), actor, facts("NEW-1"), noon)
+		require.ErrorIs(t, err, lms.ErrForbidden, who)
 	}
 	require.Equal(t, before, w.everything())
 }
