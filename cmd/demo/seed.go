@@ -15,7 +15,10 @@ import (
 	"mopd/lms/accounts"
 )
 
-const demoPassword = "demo-password"
+const (
+	demoPassword = "demo-password"
+	demoAuthor   = "author@demo.example"
+)
 
 type demoPerson struct {
 	accounts.NewPerson
@@ -27,7 +30,7 @@ var people = []demoPerson{
 	demoAccount("Maya", "Ortiz", "caregiver@demo.example", "caregiver"),
 	demoAccount("Dana", "Brooks", "director@demo.example", "director", lms.Director),
 	demoAccount("Theo", "Grant", "trainer@demo.example", "trainer", lms.Trainer),
-	demoAccount("Andre", "Lewis", "author@demo.example", "course author", lms.Author),
+	demoAccount("Andre", "Lewis", demoAuthor, "course author", lms.Author),
 	demoAccount("Grace", "Kim", "finance@demo.example", "finance", lms.Finance),
 	demoAccount("Ruth", "Meyer", "registrar@demo.example", "registrar", lms.Registrar),
 	demoAccount("Iris", "Chen", "inspector@demo.example", "inspector", lms.Inspector),
@@ -95,15 +98,17 @@ func seedCourse(ctx context.Context, service *courses.Service, list coursekit.Co
 		Approval: courses.Approval{Number: "DEMO-" + c.Code, Hours: lms.Hours(c.ClockHours * 4), From: lms.Date{Year: 2026, Month: 1, Day: 1}, Approver: list.Sponsor},
 	}
 	if !slices.Contains(coursekit.Codes(), c.Code) {
-		_, err := service.AddCourse(ctx, courses.Actor{}, facts, now)
-		return err
+		if _, err := service.AddCourse(ctx, courses.System, facts, now); err != nil {
+			return err
+		}
+		return service.AddAuthor(ctx, courses.System, c.Code, demoAuthor, now)
 	}
 	var pkg bytes.Buffer
 	if err := coursekit.Build(c.Code, &pkg); err != nil {
 		return err
 	}
-	_, err := service.Publish(ctx, courses.Actor{}, courses.PublishRequest{
-		Facts: facts, Name: c.Code + ".zip", Package: bytes.NewReader(pkg.Bytes()), Size: int64(pkg.Len()),
+	_, err := service.Publish(ctx, courses.System, courses.PublishRequest{
+		Facts: facts, Name: c.Code + ".zip", Package: bytes.NewReader(pkg.Bytes()), Size: int64(pkg.Len()), Author: demoAuthor,
 	}, now)
 	return err
 }

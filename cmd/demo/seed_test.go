@@ -28,16 +28,20 @@ func TestStartingTheDemoAgainLeavesTheAuthorsWorkAlone(t *testing.T) {
 	now := time.Now()
 	require.NoError(t, seed(t.Context(), a, newAppSecret(), now))
 
+	var nobodys int
+	require.NoError(t, a.DB.QueryRow(t.Context(), `SELECT count(*) FROM courses.courses WHERE id NOT IN (SELECT course FROM courses.authors)`).Scan(&nobodys))
+	require.Zero(t, nobodys, "the demo's author has every course")
+
 	edited, err := a.Courses.Facts(t.Context(), "SSL-100", "")
 	require.NoError(t, err)
 	edited.Title, edited.Fee, edited.Approval.Number = "Changed by its author", 500, "A-1"
-	require.NoError(t, a.Courses.EditCourse(t.Context(), courses.Actor{}, edited, now))
+	require.NoError(t, a.Courses.EditCourse(t.Context(), courses.System, edited, now))
 	tx, err := a.DB.Begin(t.Context())
 	require.NoError(t, err)
 	published, err := a.Courses.Course(t.Context(), tx, "SSL-100", lms.DateOf(now))
 	require.NoError(t, err)
 	require.NoError(t, tx.Rollback(t.Context()))
-	require.NoError(t, a.Courses.Retire(t.Context(), courses.Actor{}, published.Version, now))
+	require.NoError(t, a.Courses.Retire(t.Context(), courses.System, published.Version, now))
 
 	state := func() (s [3]string) {
 		row := a.DB.QueryRow(t.Context(), `SELECT (SELECT string_agg(c::text, ' ' ORDER BY id) FROM courses.courses c),

@@ -142,6 +142,19 @@ func TestARevisedPackageKeepsWhatIsNotGiven(t *testing.T) {
 	require.Contains(t, s.refused(packagestest.Course("four"), "--code=SSL-100", "--approval=A-3"), "hours: ")
 }
 
+func TestAPublishedCourseBelongsToTheAuthorWhoIsNamed(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	pkg := packagestest.Course("one")
+	named := append(strings.Fields(newCourse), "--author=ana@example.org")
+	require.Contains(t, s.refused(pkg, named...), "MOPD ID", "there is nobody of this address")
+	_, stderr, err := s.run("correct horse battery\n", "user", "add", "--email=ana@example.org", "--given=Ana", "--family=Lopez", "--role=author")
+	require.NoError(t, err, stderr)
+	s.publish(pkg, named...)
+	require.Equal(t, "SSL-100 ana@example.org", query[string](s, `SELECT c.code || ' ' || l.email FROM courses.authors a
+		JOIN courses.courses c ON c.id = a.course JOIN accounts.logins l ON l.person = a.person`))
+}
+
 func TestABrokenPackageSaysWhyInWordsAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	s := newShell(t)

@@ -165,7 +165,7 @@ func (a *App) wire(appURL *url.URL, s Settings) error {
 	if err != nil {
 		return err
 	}
-	a.Courses = courses.New(courses.Dependencies{DB: a.DB, Blobs: a.Blobs, Jobs: a.jobs, Audit: a.Accounts})
+	a.Courses = courses.New(courses.Dependencies{DB: a.DB, Blobs: a.Blobs, Jobs: a.jobs, Audit: a.Accounts, People: a.Accounts})
 	a.Registry = registry.New(registry.Dependencies{DB: a.DB, Jobs: a.jobs, Audit: a.Accounts})
 	a.Enrollments = enrollments.New(enrollments.Dependencies{DB: a.DB, Courses: a.Courses, Registry: a.Registry, Audit: a.Accounts})
 	a.Player = player.New(player.Dependencies{
