@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"mopd/cmd/internal/app"
-	"mopd/lms/secrets"
 	"mopd/migrations"
 )
 
@@ -66,14 +65,6 @@ type migrateCommand struct {
 // Run is called by kong.
 func (c *migrateCommand) Run(ctx context.Context, log *slog.Logger) error {
 	return migrations.Up(ctx, c.DatabaseURL, log)
-}
-
-type keyCommand struct{}
-
-// Run is called by kong.
-func (c *keyCommand) Run() error {
-	fmt.Println(secrets.NewKey())
-	return nil
 }
 
 type doctorCommand struct{ app.Settings }

@@ -128,6 +128,32 @@ func (s *Service) Equip(ctx context.Context, p lms.PersonID, secret string, now 
 	})
 }
 
+// Reseal seals the secrets of authenticator apps anew that another key than the first
+// one sealed, and tells how many there were. A secret that changes meanwhile is sealed
+// by the first key anyway.
+func (s *Service) Reseal(ctx context.Context) (n int, err error) {
+	for after := int64(0); ; {
+		batch, err := selectSecrets(ctx, s.DB, after)
+		if err != nil || len(batch) == 0 {
+			return n, err
+		}
+		for _, f := range batch {
+			after = f.ID
+			if !s.Keys.NeedsReseal(f.Secret) {
+				continue
+			}
+			secret, err := s.Keys.Open(f.Secret, secretContext(f.ID))
+			if err != nil {
+				return n, fmt.Errorf("secret of factor %d: %w", f.ID, err)
+			}
+			if err := replaceSecret(ctx, s.DB, f.ID, f.Secret, s.Keys.Seal(secret, secretContext(f.ID))); err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+}
+
 // AuthenticatorKey is the key that an authenticator app reads from the QR code, while
 // it is being set up.
 //
