@@ -306,16 +306,22 @@ func (w *world) jobs(kind string) (args []json.RawMessage) {
 	return args
 }
 
+// unseal reads the message of a job.
+func (w *world) unseal(args json.RawMessage, message any) {
+	w.t.Helper()
+	var in struct{ Sealed []byte }
+	require.NoError(w.t, json.Unmarshal(args, &in))
+	b, err := w.Keys.Open(in.Sealed, "mail")
+	require.NoError(w.t, err)
+	require.NoError(w.t, json.Unmarshal(b, message))
+}
+
 // letters are the mails posted to an address so far, the oldest first.
 func (w *world) letters(to string) (letters []mail.Letter) {
 	w.t.Helper()
 	for _, args := range w.jobs("send_mail") {
-		var in struct{ Sealed []byte }
-		require.NoError(w.t, json.Unmarshal(args, &in))
-		b, err := w.Keys.Open(in.Sealed, "mail")
-		require.NoError(w.t, err)
 		var l mail.Letter
-		require.NoError(w.t, json.Unmarshal(b, &l))
+		w.unseal(args, &l)
 		if l.To == to {
 			letters = append(letters, l)
 		}
