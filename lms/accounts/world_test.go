@@ -143,13 +143,6 @@ func (a app) code(now time.Time) string {
 	return code
 }
 
-// protect sets an authenticator app up for somebody new and gives their session.
-func (w *world) protect(email string, now time.Time) (app, Opened) {
-	w.t.Helper()
-	a, done := w.setUpApp(w.identified(email, now), now)
-	return a, done.Opened
-}
-
 func (w *world) setUpApp(v lms.Viewer, now time.Time) (app, SetUp) {
 	w.t.Helper()
 	id, err := w.BeginAuthenticator(w.t.Context(), v, desk, now)
