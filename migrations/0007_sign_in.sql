@@ -9,10 +9,12 @@ ALTER TABLE accounts.roles DROP CONSTRAINT roles_role_known;
 ALTER TABLE accounts.roles ADD CONSTRAINT roles_role_known
     CHECK (role IN ('director', 'trainer', 'author', 'finance', 'registrar', 'inspector', 'help_desk', 'administrator'));
 
--- Once there is an administrator there always is one: nobody else could make the next.
+-- Once there is an administrator there always is one: nobody else could make the next. Of two transactions that remove the last
+-- two, the second waits until the first has ended, and sees what is left; so it is with factors, below.
 -- +goose StatementBegin
 CREATE FUNCTION accounts.keep_an_administrator() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('administrators', 0));
     IF NOT EXISTS (SELECT FROM accounts.roles WHERE role = 'administrator') THEN
         RAISE EXCEPTION 'the last administrator' USING ERRCODE = 'restrict_violation', CONSTRAINT = 'roles_keep_an_administrator';
     END IF;
@@ -71,8 +73,8 @@ CREATE UNIQUE INDEX factors_one_being_set_up ON accounts.factors (person, kind) 
 -- +goose StatementBegin
 CREATE FUNCTION accounts.keep_a_factor() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM accounts.factors WHERE person = OLD.person AND confirmed_at IS NOT NULL)
-       AND EXISTS (SELECT FROM accounts.logins WHERE person = OLD.person) THEN
+    PERFORM FROM accounts.logins WHERE person = OLD.person FOR NO KEY UPDATE;
+    IF FOUND AND NOT EXISTS (SELECT FROM accounts.factors WHERE person = OLD.person AND confirmed_at IS NOT NULL) THEN
         RAISE EXCEPTION 'the last factor of person %', OLD.person USING ERRCODE = 'restrict_violation', CONSTRAINT = 'factors_keep_one';
     END IF;
     RETURN NULL;

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"mopd/lms"
@@ -103,8 +104,19 @@ func (s *Service) canRemove(p lms.Person, factors []Factor, id int64) error {
 }
 
 func isName(s string) bool {
-	n := utf8.RuneCountInString(strings.TrimSpace(s))
-	return 1 <= n && n <= nameLength
+	n := utf8.RuneCountInString(s)
+	return 1 <= n && n <= nameLength && s == oneLine(s)
+}
+
+// oneLine is a text as a form's field has it: without spaces around it and without
+// characters that no keyboard writes into one.
+func oneLine(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "")))
 }
 
 func isEmail(s string) bool {

@@ -51,7 +51,7 @@ type SignUp struct {
 }
 
 func (u SignUp) tidy() SignUp {
-	u.Given, u.Family, u.Email, u.Employer = strings.TrimSpace(u.Given), strings.TrimSpace(u.Family), strings.TrimSpace(u.Email), strings.TrimSpace(u.Employer)
+	u.Given, u.Family, u.Email, u.Employer = oneLine(u.Given), oneLine(u.Family), strings.TrimSpace(u.Email), oneLine(u.Employer)
 	return u
 }
 
@@ -262,21 +262,19 @@ func (s *Service) Reset(ctx context.Context, token, password string, o Origin, n
 	if err != nil {
 		return Opened{}, err
 	}
+	p, err := selectPerson(ctx, s.DB, l.Person)
+	if err != nil {
+		return Opened{}, err
+	}
+	if code := checkPassword(password, aboutPerson(p.Given, p.Family, p.Email, p.Born)...); code != "" {
+		return Opened{}, lms.ErrForm.WithField("password", code)
+	}
+	hash, err := s.hasher.hash(ctx, password)
+	if err != nil {
+		return Opened{}, err
+	}
 	var opened Opened
-	hash := ""
-	return opened, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		p, err := selectPerson(ctx, tx, l.Person)
-		if err != nil {
-			return err
-		}
-		if code := checkPassword(password, aboutPerson(p.Given, p.Family, p.Email, p.Born)...); code != "" {
-			return lms.ErrForm.WithField("password", code)
-		}
-		if hash == "" {
-			if hash, err = s.hasher.hash(ctx, password); err != nil {
-				return err
-			}
-		}
+	return opened, s.forPerson(ctx, p.ID, func(tx pgx.Tx) error {
 		if err := s.use(ctx, tx, toReset, token, now); err != nil {
 			return err
 		}
@@ -317,6 +315,9 @@ func (s *Service) ChangePassword(ctx context.Context, v lms.Viewer, current, pas
 		return err
 	}
 	return s.forPerson(ctx, v.ID, func(tx pgx.Tx) error {
+		if err := isStill(ctx, tx, v.ID, old); err != nil {
+			return lms.ErrForm.WithField("current", "wrong_current_password").Because(err)
+		}
 		if err := forgive(ctx, tx, bucket{"password change", []string{fmt.Sprint(v.ID)}, perFactor}); err != nil {
 			return err
 		}
@@ -333,13 +334,14 @@ func (s *Service) putInForce(ctx context.Context, tx pgx.Tx, p lms.Person, hash 
 	if err := s.endSessions(ctx, tx, p.ID, keep); err != nil {
 		return err
 	}
-	if err := voidLinks(ctx, tx, p.ID, toReset, now); err != nil {
+	if err := voidLinks(ctx, tx, p.ID, now, toReset, toEmail); err != nil {
 		return err
 	}
-	if err := forgive(ctx, tx, Credentials{Email: p.Email, Origin: Origin{From: from}}.guesses(false)...); err != nil {
+	computers, err := selectComputers(ctx, tx, p.ID)
+	if err != nil {
 		return err
 	}
-	if err := forgive(ctx, tx, Proof{}.guesses(lms.Viewer{Person: p}, false)...); err != nil {
+	if err := forgive(ctx, tx, atPerson(p, from, computers)...); err != nil {
 		return err
 	}
 	if err := s.tell(ctx, tx, p, "password_changed"); err != nil {
@@ -396,7 +398,8 @@ func (s *Service) newAddress(ctx context.Context, db pg.Querier, token string, n
 	return l, a, err
 }
 
-// ConfirmEmail puts a new address in force and tells the old one.
+// ConfirmEmail puts a new address in force and tells the old one; other links that were
+// mailed are void.
 //
 // Errors: ErrLinkOver, ErrEmailTaken.
 func (s *Service) ConfirmEmail(ctx context.Context, token, from string, now time.Time) error {
@@ -409,6 +412,10 @@ func (s *Service) ConfirmEmail(ctx context.Context, token, from string, now time
 			return err
 		}
 		if err := s.use(ctx, tx, toEmail, token, now); err != nil {
+			return err
+		}
+		// What was mailed to the old address, or to another new one, works no more.
+		if err := voidLinks(ctx, tx, l.Person, now, toReset, toEmail); err != nil {
 			return err
 		}
 		p, err := selectPerson(ctx, tx, l.Person)

@@ -31,12 +31,29 @@ type Proof struct {
 	Origin
 }
 
-func (p Proof) guesses(v lms.Viewer, known bool) []bucket {
-	parts := []string{strconv.FormatInt(int64(v.ID), 10)}
-	if known {
-		parts = append(parts, p.Computer)
+// afterReset is where guesses count in a session that a mailed link to a new password
+// opened: who reads somebody's mail gets few, and who knows their old password cannot
+// keep them from choosing another.
+const afterReset = "after a reset"
+
+// guesses is the count that a proof adds to.
+func (s *Service) guesses(ctx context.Context, v lms.Viewer, p Proof) (bucket, error) {
+	computer := web.HashToken(p.Computer)
+	where, err := selectProver(ctx, s.DB, v.ID, v.Session, computer)
+	switch {
+	case err != nil:
+		return bucket{}, err
+	case where.Resets:
+		return atFactor(v.ID, afterReset), nil
+	case where.Known:
+		return atFactor(v.ID, string(computer)), nil
+	default:
+		return atFactor(v.ID), nil
 	}
-	return []bucket{{"second factor", parts, perFactor}}
+}
+
+func atFactor(p lms.PersonID, where ...string) bucket {
+	return bucket{"second factor", append([]string{strconv.FormatInt(int64(p), 10)}, where...), perFactor}
 }
 
 // Ways are the factors with which a viewer can go on, best first. Staff who have only
@@ -58,12 +75,11 @@ func (s *Service) Ways(ctx context.Context, v lms.Viewer) ([]Factor, error) {
 // Errors: ErrWrongCode, ErrWrongPasskey, ErrTooManyTries, ErrResetRequired,
 // lms.ErrUnavailable.
 func (s *Service) Prove(ctx context.Context, v lms.Viewer, p Proof, now time.Time) (Opened, error) {
-	known, err := isKnown(ctx, s.DB, v.ID, web.HashToken(p.Computer))
+	guesses, err := s.guesses(ctx, v, p)
 	if err != nil {
 		return Opened{}, err
 	}
-	guesses := p.guesses(v, known)
-	if err := take(ctx, s.DB, now, guesses...); err != nil {
+	if err := take(ctx, s.DB, now, guesses); err != nil {
 		return Opened{}, err
 	}
 	check, err := s.checkProof(ctx, v, p, now)
@@ -75,7 +91,7 @@ func (s *Service) Prove(ctx context.Context, v lms.Viewer, p Proof, now time.Tim
 		if err := check(tx); err != nil {
 			return err
 		}
-		if err := forgive(ctx, tx, guesses...); err != nil {
+		if err := forgive(ctx, tx, guesses); err != nil {
 			return err
 		}
 		factors, err := selectFactors(ctx, tx, v.ID)
@@ -127,12 +143,21 @@ func (s *Service) advance(ctx context.Context, tx pgx.Tx, v lms.Viewer, stage lm
 	return Opened{Token: token, Stage: stage}, insertAudit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: action, Subject: v.ID, At: now, From: o.From})
 }
 
-// know makes the browser one in which the person signed in before.
+// know makes the browser one in which the person signed in before. A token by which it
+// was not known for them is replaced, since somebody else may have put it there; for
+// whom it was known, the browser is so by the new one.
 func (s *Service) know(ctx context.Context, tx pgx.Tx, v lms.Viewer, p Proof, opened *Opened, now time.Time) error {
 	token := p.Computer
-	if token == "" {
+	known, err := isKnown(ctx, tx, v.ID, web.HashToken(token))
+	if err != nil {
+		return err
+	}
+	if !known {
 		token = newToken()
 		opened.Computer = token
+		if err := updateComputer(ctx, tx, web.HashToken(p.Computer), web.HashToken(token)); err != nil {
+			return err
+		}
 	}
 	var until *time.Time
 	if p.Remember && !v.Staff() {

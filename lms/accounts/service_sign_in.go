@@ -32,7 +32,7 @@ type Opened struct {
 // signed in before has a count of its own, so that nobody can lock them out of it.
 var (
 	perPair    = pace{free: 5, base: 2 * time.Second, most: 15 * time.Minute, forget: 24 * time.Hour}
-	perNetwork = pace{free: 200, base: time.Second, most: 30 * time.Second, forget: 15 * time.Minute}
+	perNetwork = pace{free: 200, base: time.Second, most: 30 * time.Second, forget: 15 * time.Minute, shared: true}
 	perAccount = pace{free: 100, base: time.Second, most: time.Second, forget: 24 * time.Hour, limit: 100}
 	perKnown   = pace{free: 10, base: 2 * time.Second, most: time.Minute, forget: 24 * time.Hour, limit: 100}
 	perFactor  = pace{free: 5, base: 2 * time.Second, most: 15 * time.Minute, forget: 24 * time.Hour, limit: 100}
@@ -43,13 +43,31 @@ var (
 func (c Credentials) guesses(known bool) []bucket {
 	account, network := strings.ToLower(strings.TrimSpace(c.Email)), networkOf(c.From)
 	if known {
-		return []bucket{{"password, known computer", []string{account, c.Computer}, perKnown}}
+		return []bucket{atKnown(account, web.HashToken(c.Computer))}
 	}
+	return append(atAccount(account, network), bucket{"password, network", []string{network}, perNetwork})
+}
+
+func atAccount(account, network string) []bucket {
 	return []bucket{
 		{"password, account and network", []string{account, network}, perPair},
-		{"password, network", []string{network}, perNetwork},
 		{"password, account", []string{account}, perAccount},
 	}
+}
+
+func atKnown(account string, computer []byte) bucket {
+	return bucket{"password, known computer", []string{account, string(computer)}, perKnown}
+}
+
+// atPerson are the counts of guesses that a new password of a person makes void: at it
+// and at the second factor, wherever they were made.
+func atPerson(p lms.Person, from string, computers [][]byte) []bucket {
+	account := strings.ToLower(p.Email)
+	list := append(atAccount(account, networkOf(from)), atFactor(p.ID), atFactor(p.ID, afterReset))
+	for _, c := range computers {
+		list = append(list, atKnown(account, c), atFactor(p.ID, string(c)))
+	}
+	return list
 }
 
 // SignIn looks at a password and opens a session, which a second factor takes further;
@@ -58,7 +76,7 @@ func (c Credentials) guesses(known bool) []bucket {
 //
 // Errors: ErrWrongPassword, ErrTooManyTries, ErrResetRequired, lms.ErrUnavailable.
 func (s *Service) SignIn(ctx context.Context, c Credentials, now time.Time) (Opened, error) {
-	login, err := selectLogin(ctx, s.DB, strings.TrimSpace(c.Email), web.HashToken(c.Computer))
+	login, err := s.findLogin(ctx, c)
 	unknown := errors.Is(err, lms.ErrNotFound)
 	if err != nil && !unknown {
 		return Opened{}, err
@@ -74,8 +92,9 @@ func (s *Service) SignIn(ctx context.Context, c Credentials, now time.Time) (Ope
 	if err != nil {
 		return Opened{}, err
 	}
+	refused := lms.AuditEntry{Action: "sign_in_refused", Subject: login.Person, At: now, From: c.From}
 	if unknown || !right {
-		return Opened{}, s.refuse(ctx, ErrWrongPassword, lms.AuditEntry{Action: "sign_in_refused", Subject: login.Person, At: now, From: c.From})
+		return Opened{}, s.refuse(ctx, ErrWrongPassword, refused)
 	}
 	if err := s.endFormer(ctx, c, now); err != nil {
 		return Opened{}, err
@@ -87,7 +106,10 @@ func (s *Service) SignIn(ctx context.Context, c Credentials, now time.Time) (Ope
 		}
 	}
 	var opened Opened
-	return opened, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+	err = s.forPerson(ctx, login.Person, func(tx pgx.Tx) error {
+		if err := isStill(ctx, tx, login.Person, login.PasswordHash); err != nil {
+			return err
+		}
 		if err := forgive(ctx, tx, guesses...); err != nil {
 			return err
 		}
@@ -108,6 +130,35 @@ func (s *Service) SignIn(ctx context.Context, c Credentials, now time.Time) (Ope
 		opened, err = s.open(ctx, tx, newSession{person: p.ID, stage: firstStage(factors, remembered), origin: c.Origin}, now)
 		return err
 	})
+	if errors.Is(err, ErrWrongPassword) {
+		return Opened{}, s.refuse(ctx, err, refused)
+	}
+	return opened, err
+}
+
+// findLogin finds the account of an address. An address that none has, such as one in
+// letters that Postgres and Go make small in different ways, finds nothing: one account
+// has one count of guesses.
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) findLogin(ctx context.Context, c Credentials) (loginRow, error) {
+	email := strings.TrimSpace(c.Email)
+	if !isASCII(email) {
+		return loginRow{}, lms.ErrNotFound
+	}
+	return selectLogin(ctx, s.DB, email, web.HashToken(c.Computer))
+}
+
+// isStill makes sure, under the person's lock, that the password that was looked at is
+// in force: it may have been changed since, and every session ended.
+//
+// Errors: ErrWrongPassword.
+func isStill(ctx context.Context, tx pgx.Tx, p lms.PersonID, hash string) error {
+	now, err := selectPasswordHash(ctx, tx, p)
+	if err == nil && now != hash {
+		return ErrWrongPassword
+	}
+	return err
 }
 
 // firstStage is how far a password leads by itself.
@@ -169,5 +220,8 @@ func (s *Service) endFormer(ctx context.Context, c Credentials, now time.Time) e
 	if err != nil {
 		return err
 	}
-	return s.SignOut(ctx, former, c.From, now)
+	if err := s.SignOut(ctx, former, c.From, now); !errors.Is(err, lms.ErrNotFound) { // a second click ended it
+		return err
+	}
+	return nil
 }

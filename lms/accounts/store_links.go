@@ -27,7 +27,7 @@ func useLink(ctx context.Context, tx pgx.Tx, tokenHash []byte, what purpose, now
 		tokenHash, what, now, madeAfter)
 }
 
-// voidLinks makes what was mailed to a person for a purpose useless.
-func voidLinks(ctx context.Context, tx pgx.Tx, p lms.PersonID, what purpose, now time.Time) error {
-	return pg.Exec(ctx, tx, "void links", `UPDATE accounts.links SET used_at = $3 WHERE person = $1 AND purpose = $2 AND used_at IS NULL`, p, what, now)
+// voidLinks makes what was mailed to a person for some purposes useless.
+func voidLinks(ctx context.Context, tx pgx.Tx, p lms.PersonID, now time.Time, what ...purpose) error {
+	return pg.Exec(ctx, tx, "void links", `UPDATE accounts.links SET used_at = $2 WHERE person = $1 AND purpose = ANY($3) AND used_at IS NULL`, p, now, what)
 }

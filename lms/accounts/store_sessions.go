@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -45,7 +46,7 @@ func selectViewer(ctx context.Context, db pg.Querier, tokenHash []byte, seenAfte
 func insertSession(ctx context.Context, tx pgx.Tx, tokenHash []byte, n newSession, now time.Time) error {
 	return pg.Exec(ctx, tx, "insert session", `INSERT INTO accounts.sessions (token_hash, person, stage, proved_at, new_password, replaces, origin, agent, opened_at, seen_at)
 		VALUES ($1, $2, $3, CASE WHEN $4 THEN $9::timestamptz END, nullif($5, ''), $6, $7, left($8, 300), $9, $9)`,
-		tokenHash, n.person, n.stage, n.proved, n.newPassword, n.replaces, n.origin.From, n.origin.Agent, now)
+		tokenHash, n.person, n.stage, n.proved, n.newPassword, n.replaces, n.origin.From, strings.ToValidUTF8(n.origin.Agent, "?"), now)
 }
 
 // advanceSession takes a session to a stage under a new token and gives the password
@@ -82,6 +83,12 @@ func deleteSessions(ctx context.Context, tx pgx.Tx, p lms.PersonID, keep lms.Ses
 	return pg.Exec(ctx, tx, "delete sessions", `DELETE FROM accounts.sessions WHERE person = $1 AND id <> $2`, p, keep)
 }
 
+// deleteEnrolling removes the sessions but one in which somebody was to set up a first
+// factor.
+func deleteEnrolling(ctx context.Context, tx pgx.Tx, p lms.PersonID, keep lms.SessionID) error {
+	return pg.Exec(ctx, tx, "delete sessions", `DELETE FROM accounts.sessions WHERE person = $1 AND id <> $2 AND stage = 'enrolling'`, p, keep)
+}
+
 // deleteSession errors: lms.ErrNotFound.
 func deleteSession(ctx context.Context, tx pgx.Tx, p lms.PersonID, id lms.SessionID) error {
 	found, err := pg.Changed(ctx, tx, "delete session", `DELETE FROM accounts.sessions WHERE person = $1 AND id = $2`, p, id)
@@ -89,6 +96,15 @@ func deleteSession(ctx context.Context, tx pgx.Tx, p lms.PersonID, id lms.Sessio
 		return lms.ErrNotFound
 	}
 	return err
+}
+
+// proverRow says where somebody gives a second factor: in a browser in which they
+// signed in before, in a session that a link to a new password opened.
+type proverRow struct{ Known, Resets bool }
+
+func selectProver(ctx context.Context, db pg.Querier, p lms.PersonID, session lms.SessionID, computer []byte) (proverRow, error) {
+	return pg.Row[proverRow](ctx, db, "select prover", `SELECT EXISTS (SELECT FROM accounts.computers WHERE person = $1 AND token_hash = $3) AS known,
+		EXISTS (SELECT FROM accounts.sessions WHERE id = $2 AND new_password IS NOT NULL) AS resets`, p, session, computer)
 }
 
 func isKnown(ctx context.Context, db pg.Querier, p lms.PersonID, computer []byte) (bool, error) {
@@ -101,6 +117,15 @@ func upsertComputer(ctx context.Context, tx pgx.Tx, tokenHash []byte, p lms.Pers
 	return pg.Exec(ctx, tx, "upsert computer", `INSERT INTO accounts.computers AS c (token_hash, person, remembered_until, seen_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (token_hash, person) DO UPDATE SET remembered_until = coalesce(EXCLUDED.remembered_until, c.remembered_until), seen_at = EXCLUDED.seen_at`,
 		tokenHash, p, until, now)
+}
+
+// updateComputer gives a browser another token, whoever signed in there.
+func updateComputer(ctx context.Context, tx pgx.Tx, tokenHash, newHash []byte) error {
+	return pg.Exec(ctx, tx, "update computer", `UPDATE accounts.computers SET token_hash = $2 WHERE token_hash = $1`, tokenHash, newHash)
+}
+
+func selectComputers(ctx context.Context, db pg.Querier, p lms.PersonID) ([][]byte, error) {
+	return pg.Values[[]byte](ctx, db, "select computers", `SELECT token_hash FROM accounts.computers WHERE person = $1`, p)
 }
 
 func deleteComputers(ctx context.Context, tx pgx.Tx, p lms.PersonID) error {

@@ -30,10 +30,14 @@ func updateThrottle(ctx context.Context, tx pgx.Tx, key []byte, t tally) error {
 		key, t.Tries, t.Recent, t.LastAt, t.NextAt)
 }
 
-func deleteThrottles(ctx context.Context, tx pgx.Tx, keys [][]byte) error {
+// deleteThrottles removes the tallies of the keys, but of the shared ones one try alone.
+func deleteThrottles(ctx context.Context, tx pgx.Tx, keys, shared [][]byte) error {
 	return pg.Exec(ctx, tx, "delete throttles", `WITH locked AS MATERIALIZED (
 			SELECT key FROM accounts.throttles WHERE key = ANY($1) ORDER BY key FOR UPDATE
-		) DELETE FROM accounts.throttles t USING locked l WHERE t.key = l.key`, keys)
+		), taken_back AS (
+			UPDATE accounts.throttles t SET tries = greatest(tries - 1, 0), recent = greatest(recent - 1, 0)
+			FROM locked l WHERE t.key = l.key AND t.key = ANY($2)
+		) DELETE FROM accounts.throttles t USING locked l WHERE t.key = l.key AND t.key <> ALL(coalesce($2, '{}'))`, keys, shared)
 }
 
 // deleteOldThrottles removes the tallies whose waits were over before an instant, but not

@@ -28,6 +28,7 @@ type pace struct {
 	most   time.Duration // the longest wait
 	limit  int           // tries after which no other is let through, however old they are; 0: none
 	forget time.Duration // when nothing was tried for so long, the next try is the first of a row
+	shared bool          // many people try here: a success takes back its own try and no other
 }
 
 // wait is how long the next try waits after so many in a row.
@@ -102,6 +103,15 @@ func keysOf(buckets []bucket) (keys [][]byte) {
 	return keys
 }
 
+func sharedKeysOf(buckets []bucket) (keys [][]byte) {
+	for _, b := range buckets {
+		if b.pace.shared {
+			keys = append(keys, b.key())
+		}
+	}
+	return keys
+}
+
 // take counts a try in every bucket, or refuses it and counts nothing: a refused try makes
 // no wait longer. Call it before the secret is looked at. It commits a transaction of its
 // own, in which one try at a bucket waits for the other, so that a thousand guesses at
@@ -129,9 +139,11 @@ func take(ctx context.Context, db *pgxpool.Pool, now time.Time, buckets ...bucke
 	})
 }
 
-// forgive forgets every try in the buckets, after a success.
+// forgive forgets every try in the buckets, after a success. In one that many share it
+// takes back the try that succeeded alone: who signs in to an account of their own in
+// between does not get more guesses at others'.
 func forgive(ctx context.Context, tx pgx.Tx, buckets ...bucket) error {
-	return deleteThrottles(ctx, tx, keysOf(buckets))
+	return deleteThrottles(ctx, tx, keysOf(buckets), sharedKeysOf(buckets))
 }
 
 // networkOf is the network of an address, from which one person may well try with many

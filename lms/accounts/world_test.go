@@ -3,6 +3,7 @@ package accounts
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"regexp"
@@ -85,11 +86,26 @@ func maya() NewPerson {
 	return NewPerson{Given: "Maya", Family: "Rivera López", Email: "maya@example.org", Password: password, Lang: "es"}
 }
 
-func (w *world) add(n NewPerson) lms.Person {
+// hashed is the hash of password: made once, since hashing takes its time.
+var hashed = sync.OnceValues(func() (string, error) { return newHasher(1).hash(context.Background(), password) })
+
+// add records somebody whose password is password.
+func (w *world) add(n NewPerson) (p lms.Person) {
 	w.t.Helper()
-	p, err := w.Add(w.t.Context(), n, lmstest.Now)
+	hash, err := hashed()
 	require.NoError(w.t, err)
+	require.NoError(w.t, w.inTx(func(tx pgx.Tx) error {
+		p, err = w.Service.add(w.t.Context(), tx, n, hash, lmstest.Now)
+		return err
+	}))
 	return p
+}
+
+// named is a caregiver whose given name and address begin with a name.
+func named(name string, roles ...lms.Role) NewPerson {
+	n := maya()
+	n.Given, n.Email, n.Roles = name, strings.ToLower(name)+"@example.org", roles
+	return n
 }
 
 // desk is where requests come from unless a test says otherwise.
@@ -129,13 +145,6 @@ func (a app) code(now time.Time) string {
 	return code
 }
 
-// protect sets an authenticator app up for somebody new and gives their session.
-func (w *world) protect(email string, now time.Time) (app, Opened) {
-	w.t.Helper()
-	a, done := w.setUpApp(w.identified(email, now), now)
-	return a, done.Opened
-}
-
 func (w *world) setUpApp(v lms.Viewer, now time.Time) (app, SetUp) {
 	w.t.Helper()
 	id, err := w.BeginAuthenticator(w.t.Context(), v, desk, now)
@@ -148,12 +157,115 @@ func (w *world) setUpApp(v lms.Viewer, now time.Time) (app, SetUp) {
 	return a, done
 }
 
-// signedIn is somebody new with an authenticator app, signed in.
+// signedIn is somebody new with an authenticator app, signed in with both factors just
+// now, without the hashing that this takes elsewhere.
 func (w *world) signedIn(n NewPerson, now time.Time) (lms.Viewer, app) {
 	w.t.Helper()
-	w.add(n)
-	a, opened := w.protect(n.Email, now)
-	return w.viewer(opened.Token, now), a
+	p := w.add(n)
+	return w.open(p, lms.SignedIn, now), w.appOf(p, now)
+}
+
+// open is a fresh session of a person at a stage; a second factor was just given.
+func (w *world) open(p lms.Person, stage lms.Stage, now time.Time) lms.Viewer {
+	w.t.Helper()
+	return w.viewer(w.tokenOf(p, stage, now), now)
+}
+
+func (w *world) tokenOf(p lms.Person, stage lms.Stage, now time.Time) string {
+	w.t.Helper()
+	var opened Opened
+	require.NoError(w.t, w.inTx(func(tx pgx.Tx) (err error) {
+		opened, err = w.Service.open(w.t.Context(), tx, newSession{person: p.ID, stage: stage, proved: stage == lms.SignedIn, origin: desk}, now)
+		return err
+	}))
+	return opened.Token
+}
+
+// appOf gives a person an authenticator app that is set up.
+func (w *world) appOf(p lms.Person, now time.Time) app {
+	w.t.Helper()
+	a := app{world: w, secret: base32NoPad.EncodeToString(newSalt())}
+	require.NoError(w.t, w.inTx(func(tx pgx.Tx) (err error) {
+		if a.factor, err = w.insertAuthenticator(w.t.Context(), tx, p.ID, a.secret, "app", now); err != nil {
+			return err
+		}
+		return confirmFactor(w.t.Context(), tx, a.factor, now)
+	}))
+	return a
+}
+
+// emailOf lets a person get codes by e-mail.
+func (w *world) emailOf(p lms.Person, now time.Time) (factor int64) {
+	w.t.Helper()
+	require.NoError(w.t, w.inTx(func(tx pgx.Tx) (err error) {
+		factor, err = insertEmailFactor(w.t.Context(), tx, p.ID, now)
+		return err
+	}))
+	return factor
+}
+
+// hasCodes spares a person the making of recovery codes when they set up a factor.
+func (w *world) hasCodes(p lms.Person) {
+	w.t.Helper()
+	require.NoError(w.t, w.inTx(func(tx pgx.Tx) error {
+		return replaceRecoveryCodes(w.t.Context(), tx, p.ID, []string{decoy}, lmstest.Now)
+	}))
+}
+
+// prove gives a code of the app.
+func (a app) prove(v lms.Viewer, code string, now time.Time) (Opened, error) {
+	return a.Prove(a.t.Context(), v, Proof{Factor: a.factor, Code: code, Origin: desk}, now)
+}
+
+// from is a request from a network of its own, one of 65,536.
+func from(network int) Origin {
+	return Origin{From: fmt.Sprintf("10.%d.%d.7", network/256, network%256), Agent: desk.Agent}
+}
+
+// guess tries to sign in.
+func (w *world) guess(email, password string, o Origin, now time.Time) error {
+	_, err := w.SignIn(w.t.Context(), Credentials{Email: email, Password: password, Origin: o}, now)
+	return err
+}
+
+// tried fills a count with so many tries, the last an hour ago.
+func (w *world) tried(b bucket, times int, now time.Time) {
+	w.t.Helper()
+	tallied := tally{Tries: times - 1, Recent: times - 1, LastAt: now.Add(-time.Hour)}
+	require.NoError(w.t, w.inTx(func(tx pgx.Tx) error {
+		if err := lockThrottles(w.t.Context(), tx, keysOf([]bucket{b}), now); err != nil {
+			return err
+		}
+		return updateThrottle(w.t.Context(), tx, b.key(), b.pace.count(tallied, now.Add(-time.Hour)))
+	}))
+}
+
+// known makes a computer one in which a person signed in before, and gives its token.
+func (w *world) known(p lms.Person, remembered *time.Time, now time.Time) string {
+	w.t.Helper()
+	token := newToken()
+	require.NoError(w.t, w.inTx(func(tx pgx.Tx) error {
+		return upsertComputer(w.t.Context(), tx, web.HashToken(token), p.ID, remembered, now)
+	}))
+	return token
+}
+
+// audited is how many lines of the audit trail name an action.
+func (w *world) audited(action string) int {
+	w.t.Helper()
+	return w.count(`SELECT count(*) FROM accounts.audit WHERE action = $1`, action)
+}
+
+// subject is what a mail is about, by which letters are told apart.
+func (w *world) subject(lang, name string) string { return w.Words.Text(lang, "mail."+name+".subject") }
+
+// subjects are those of the mails posted to an address so far.
+func (w *world) subjects(to string) (subjects []string) {
+	w.t.Helper()
+	for _, l := range w.letters(to) {
+		subjects = append(subjects, l.Subject)
+	}
+	return subjects
 }
 
 func (w *world) count(sql string, args ...any) (n int) {
@@ -189,16 +301,22 @@ func (w *world) jobs(kind string) (args []json.RawMessage) {
 	return args
 }
 
+// unseal reads the message of a job.
+func (w *world) unseal(args json.RawMessage, message any) {
+	w.t.Helper()
+	var in struct{ Sealed []byte }
+	require.NoError(w.t, json.Unmarshal(args, &in))
+	b, err := w.Keys.Open(in.Sealed, "mail")
+	require.NoError(w.t, err)
+	require.NoError(w.t, json.Unmarshal(b, message))
+}
+
 // letters are the mails posted to an address so far, the oldest first.
 func (w *world) letters(to string) (letters []mail.Letter) {
 	w.t.Helper()
 	for _, args := range w.jobs("send_mail") {
-		var in struct{ Sealed []byte }
-		require.NoError(w.t, json.Unmarshal(args, &in))
-		b, err := w.Keys.Open(in.Sealed, "mail")
-		require.NoError(w.t, err)
 		var l mail.Letter
-		require.NoError(w.t, json.Unmarshal(b, &l))
+		w.unseal(args, &l)
 		if l.To == to {
 			letters = append(letters, l)
 		}

@@ -102,7 +102,8 @@ func clone(t testing.TB, start func() (*server, error)) string {
 	}
 	name := fmt.Sprintf("t%d_%s", s.clones.Add(1), identifier(t.Name()))
 	quoted := pgx.Identifier{name}.Sanitize()
-	if _, err := s.admin.Exec(t.Context(), `CREATE DATABASE `+quoted+` TEMPLATE `+template); err != nil {
+	// Copying files takes a fraction of what copying through the log takes, Postgres' own choice.
+	if _, err := s.admin.Exec(t.Context(), `CREATE DATABASE `+quoted+` TEMPLATE `+template+` STRATEGY FILE_COPY`); err != nil {
 		t.Fatalf("clone the template database: %v", err)
 	}
 	t.Cleanup(func() {
