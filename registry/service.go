@@ -183,5 +183,10 @@ func (s *Service) Year(ctx context.Context, tx pgx.Tx, p lms.PersonID, year int)
 
 // Employed records what was said of a person's work, in the caller's transaction.
 func (s *Service) Employed(ctx context.Context, tx pgx.Tx, e lms.Employment, now time.Time) error {
-	return insertEmployment(ctx, tx, e, now)
+	return insertEmployments(ctx, tx, []lms.Employment{e}, now)
+}
+
+// EmployedMany is Employed for many people at once.
+func (s *Service) EmployedMany(ctx context.Context, tx pgx.Tx, list []lms.Employment, now time.Time) error {
+	return insertEmployments(ctx, tx, list, now)
 }

@@ -99,7 +99,13 @@ func selectCredits(ctx context.Context, tx pgx.Tx, p lms.PersonID, year int) ([]
 		ORDER BY c.earned_at, c.id`, p, year)
 }
 
-func insertEmployment(ctx context.Context, tx pgx.Tx, e lms.Employment, now time.Time) error {
-	return pg.Exec(ctx, tx, "insert employment", `INSERT INTO registry.employments (person, employer, hired_on, source, recorded_at) VALUES ($1, $2, $3, $4, $5)`,
-		e.Person, e.Employer, e.HiredOn, e.Source, now)
+func insertEmployments(ctx context.Context, tx pgx.Tx, list []lms.Employment, now time.Time) error {
+	people, employers := make([]lms.PersonID, len(list)), make([]string, len(list))
+	hired, sources := make([]lms.Date, len(list)), make([]string, len(list))
+	for i, e := range list {
+		people[i], employers[i], hired[i], sources[i] = e.Person, e.Employer, e.HiredOn, e.Source
+	}
+	return pg.Exec(ctx, tx, "insert employments", `INSERT INTO registry.employments (person, employer, hired_on, source, recorded_at)
+		SELECT person, employer, hired_on, source, $5 FROM unnest($1::bigint[], $2::text[], $3::date[], $4::text[]) e (person, employer, hired_on, source)`,
+		people, employers, hired, sources, now)
 }

@@ -39,6 +39,7 @@ type Player interface {
 // Registry records what people say of their work.
 type Registry interface {
 	Employed(ctx context.Context, tx pgx.Tx, e lms.Employment, now time.Time) error
+	EmployedMany(ctx context.Context, tx pgx.Tx, list []lms.Employment, now time.Time) error
 }
 
 // Dependencies are what accounts need of others.
