@@ -109,6 +109,16 @@ func (s *Service) Routes(w *web.Server) {
 	w.Get("/reset/:token", lms.Browse, h.resetForm)
 	w.Post("/reset/:token", lms.Browse, h.reset)
 
+	w.Get("/claim", lms.Browse, h.claimForm)
+	w.Post("/claim", lms.Browse, h.claim)
+	w.Get("/claim/link/:token", lms.Browse, h.linkedClaimForm)
+	w.Post("/claim/link/:token", lms.Browse, h.finishLinkedClaim)
+	w.Get("/claim/:token", lms.Browse, h.claimCodeForm)
+	w.Post("/claim/:token", lms.Browse, h.claimCode)
+	w.Post("/claim/:token/ask", lms.Browse, h.askRegistrar)
+	w.Get("/claim/:token/password", lms.Browse, h.provedClaimForm)
+	w.Post("/claim/:token/password", lms.Browse, h.finishClaim)
+
 	w.Get("/account", lms.Learn, h.account)
 	w.Post("/account/language", lms.Learn, h.chooseLanguage)
 	w.Get("/account/password", lms.Secure, h.passwordForm)
