@@ -238,6 +238,9 @@ func (s *Service) ConfirmSignUp(ctx context.Context, token, password string, o O
 		if err != nil {
 			return err
 		}
+		if err := s.findSamePerson(ctx, tx, p, now); err != nil {
+			return err
+		}
 		if u.Employer != "" {
 			if err := s.Registry.Employed(ctx, tx, lms.Employment{Person: p.ID, Employer: u.Employer, Source: "sign_up"}, now); err != nil {
 				return err

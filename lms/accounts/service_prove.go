@@ -78,6 +78,9 @@ func (s *Service) Prove(ctx context.Context, v lms.Viewer, p Proof, now time.Tim
 		if err := forgive(ctx, tx, guesses...); err != nil {
 			return err
 		}
+		if err := s.stopRecovery(ctx, tx, v.ID, p.From, now); err != nil {
+			return err
+		}
 		factors, err := selectFactors(ctx, tx, v.ID)
 		if err != nil {
 			return err

@@ -39,8 +39,10 @@ type world struct {
 	t  *testing.T
 	db *pgxpool.Pool
 
-	mu     sync.Mutex
-	fenced []lms.PersonID
+	mu      sync.Mutex
+	fenced  []lms.PersonID
+	merged  [][2]lms.PersonID
+	courses map[lms.PersonID][]lms.Enrollment
 }
 
 func newWorld(t *testing.T) *world {
@@ -55,7 +57,7 @@ func newWorld(t *testing.T) *world {
 	catalog, err := words.Load(map[string]fs.FS{"accounts": Views, "web": web.Views, "more": fstest.MapFS{"messages/en.json": {Data: []byte("{}")}, "messages/es.json": {Data: []byte("{}")}}})
 	require.NoError(t, err)
 	w.Service, err = New(Dependencies{
-		DB: w.db, Jobs: inserter, Mail: outbox, Keys: keys, Words: catalog, Player: w, Registry: w,
+		DB: w.db, Jobs: inserter, Mail: outbox, Keys: keys, Words: catalog, Player: w, Registry: w, Enrollments: w,
 		Settings: Settings{AppURL: &url.URL{Scheme: "https", Host: "learn.example.org"}, EmailCodes: true},
 	})
 	require.NoError(t, err)
