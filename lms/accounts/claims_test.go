@@ -297,4 +297,5 @@ func TestAnAddressThatHasAnAccountAlreadyMakesNoSecondOne(t *testing.T) {
 	_, err := w.FinishClaim(t.Context(), token, password, desk, lmstest.Now)
 	require.ErrorIs(t, err, ErrEmailTaken)
 	require.Zero(t, w.count(`SELECT count(*) FROM accounts.profiles WHERE claimed_at IS NOT NULL`))
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.worklist WHERE kind = 'same_person'`), "a registrar looks at both")
 }

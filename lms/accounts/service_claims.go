@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -322,7 +323,21 @@ func (s *Service) letIn(ctx context.Context, p lms.Person, password string, o Or
 		opened, err = s.open(ctx, tx, newSession{person: p.ID, stage: lms.Enrolling, proved: true, origin: o}, now)
 		return err
 	})
+	if errors.Is(err, ErrEmailTaken) {
+		return Opened{}, cmp.Or(s.reportTaken(ctx, p, now), err)
+	}
 	return opened, err
+}
+
+// reportTaken lets a registrar see that the address of a profile has an account already.
+func (s *Service) reportTaken(ctx context.Context, p lms.Person, now time.Time) error {
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		login, err := selectLogin(ctx, tx, p.Email, nil)
+		if err != nil {
+			return err
+		}
+		return insertSamePerson(ctx, tx, p.ID, login.Person, now)
+	})
 }
 
 // settleClaims ends what was still open about a profile that is claimed now: links,

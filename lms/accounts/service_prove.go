@@ -320,6 +320,9 @@ func (s *Service) checkPasskey(ctx context.Context, v lms.Viewer, answer []byte,
 	if err != nil {
 		return nil, err
 	}
+	if err := s.resolveHandle(ctx, parsed, user); err != nil {
+		return nil, err
+	}
 	credential, err := s.passkeys.ValidateLogin(user, challenge, parsed)
 	if err != nil {
 		return nil, ErrWrongPasskey.Because(err)
