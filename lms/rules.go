@@ -170,3 +170,19 @@ func CanEarn(standing []Block, during DateRange) error {
 	}
 	return ErrEarnsAgain.With("From", from)
 }
+
+// MergeOpen tells what becomes of the open enrollments of two profiles of one person:
+// those of the profile that goes move to the one that stays, except of courses that it
+// has open itself. These end, their progress kept.
+func MergeOpen(goes, stays []Enrollment) (moved, ended []Enrollment) {
+	for _, e := range goes {
+		switch same := func(other Enrollment) bool { return other.Course == e.Course && other.State.Open() }; {
+		case !e.State.Open():
+		case slices.ContainsFunc(stays, same):
+			ended = append(ended, e)
+		default:
+			moved = append(moved, e)
+		}
+	}
+	return moved, ended
+}

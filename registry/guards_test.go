@@ -72,7 +72,7 @@ func (w world) raceForABlock() {
 				return err
 			}
 			from := lmstest.Today.AddDays(i) // every range overlaps every other
-			err = insertBlock(t.Context(), tx, id, completion, lms.DateRange{From: from, Until: from.AddMonths(12)})
+			err = insertBlock(t.Context(), tx, id, p.ID, c.ID, lms.DateRange{From: from, Until: from.AddMonths(12)})
 			return explained(t, err, "credit_blocks_once_a_year")
 		})
 	})

@@ -7,6 +7,7 @@ import "mopd/lms"
 const (
 	reasonRepeat        = "repeat_credit"
 	reasonYoungerStands = "younger_stands"
+	reasonMerged        = "merged" // two profiles turned out to be one person's
 )
 
 // decision is what becomes of a claimed credit, under which policy and why.
@@ -55,6 +56,20 @@ func earnsAgain(standing []lms.Block, during lms.DateRange) map[lms.CourseID]lms
 		}
 	}
 	return again
+}
+
+// collisions are the blocks, oldest credit first, that stand in the way of an older
+// credit of the same course.
+func collisions(blocks []ownedBlock) (later []ownedBlock) {
+	standing := map[lms.CourseID][]lms.Block{}
+	for _, b := range blocks {
+		if lms.CanEarn(standing[b.Course], b.During) != nil {
+			later = append(later, b)
+			continue
+		}
+		standing[b.Course] = append(standing[b.Course], b.Block)
+	}
+	return later
 }
 
 func blockOn(policies lms.Policies, day lms.Date) (lms.Policy, lms.DateRange, error) {

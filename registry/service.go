@@ -98,14 +98,15 @@ func (s *Service) Post(ctx context.Context, tx pgx.Tx, e lms.EnrollmentID, now t
 	if err != nil {
 		return err
 	}
-	if err := pg.LockPerson(ctx, tx, asked.Person); err != nil {
+	who, err := lockWho(ctx, tx, asked.Person)
+	if err != nil {
 		return err
 	}
 	policies, err := selectPolicies(ctx, tx)
 	if err != nil {
 		return err
 	}
-	pending, err := selectUnposted(ctx, tx, asked.Person)
+	pending, err := selectUnposted(ctx, tx, who)
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func (s *Service) Post(ctx context.Context, tx pgx.Tx, e lms.EnrollmentID, now t
 		if c.At.After(asked.At) {
 			break
 		}
-		blocks, err := selectBlocks(ctx, tx, c.Person)
+		blocks, err := selectBlocks(ctx, tx, who)
 		if err != nil {
 			return err
 		}
@@ -121,7 +122,7 @@ func (s *Service) Post(ctx context.Context, tx pgx.Tx, e lms.EnrollmentID, now t
 		if err != nil {
 			return err
 		}
-		if err := s.record(ctx, tx, c, d, now); err != nil {
+		if err := s.record(ctx, tx, who, c, d, now); err != nil {
 			return err
 		}
 	}
@@ -145,7 +146,9 @@ func (s *Service) PostMissing(ctx context.Context, now time.Time) error {
 	})
 }
 
-func (s *Service) record(ctx context.Context, tx pgx.Tx, c lms.Completion, d decision, now time.Time) error {
+// record writes a credit of a person down. Its facts keep the profile under which the
+// course was completed.
+func (s *Service) record(ctx context.Context, tx pgx.Tx, who lms.PersonID, c lms.Completion, d decision, now time.Time) error {
 	id, err := insertCredit(ctx, tx, c, now)
 	if err != nil {
 		return guards.Explain(err)
@@ -154,7 +157,7 @@ func (s *Service) record(ctx context.Context, tx pgx.Tx, c lms.Completion, d dec
 		return err
 	}
 	if d.Status == lms.Credited {
-		if err := insertBlock(ctx, tx, id, c, d.During); err != nil {
+		if err := insertBlock(ctx, tx, id, who, c.Course, d.During); err != nil {
 			return guards.Explain(err)
 		}
 	}
@@ -183,5 +186,10 @@ func (s *Service) Year(ctx context.Context, tx pgx.Tx, p lms.PersonID, year int)
 
 // Employed records what was said of a person's work, in the caller's transaction.
 func (s *Service) Employed(ctx context.Context, tx pgx.Tx, e lms.Employment, now time.Time) error {
-	return insertEmployment(ctx, tx, e, now)
+	return insertEmployments(ctx, tx, []lms.Employment{e}, now)
+}
+
+// EmployedMany is Employed for many people at once.
+func (s *Service) EmployedMany(ctx context.Context, tx pgx.Tx, list []lms.Employment, now time.Time) error {
+	return insertEmployments(ctx, tx, list, now)
 }

@@ -39,7 +39,7 @@ const unposted = `NOT EXISTS (SELECT FROM registry.credits r WHERE r.source = 'e
 // selectUnposted is a person's completions without a credit, oldest first.
 func selectUnposted(ctx context.Context, tx pgx.Tx, p lms.PersonID) ([]lms.Completion, error) {
 	return pg.Rows[lms.Completion](ctx, tx, "select unposted", `SELECT `+completion+` FROM enrollments.pub_completions c
-		WHERE c.person = $1 AND `+unposted+` ORDER BY c.completed_at, c.enrollment`, p)
+		WHERE c.person IN (SELECT person FROM accounts.pub_identities WHERE canonical = $1) AND `+unposted+` ORDER BY c.completed_at, c.enrollment`, p)
 }
 
 // selectUnpostedBefore is the oldest completions without a credit, of anybody.
@@ -72,9 +72,9 @@ func insertDecision(ctx context.Context, tx pgx.Tx, id lms.CreditID, d decision,
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`, id, d.Status, d.Hours, d.Reason, args, d.Policy, now)
 }
 
-func insertBlock(ctx context.Context, tx pgx.Tx, id lms.CreditID, c lms.Completion, during lms.DateRange) error {
+func insertBlock(ctx context.Context, tx pgx.Tx, id lms.CreditID, p lms.PersonID, c lms.CourseID, during lms.DateRange) error {
 	return pg.Exec(ctx, tx, "insert block", `INSERT INTO registry.credit_blocks (credit, person, course, during) VALUES ($1, $2, $3, daterange($4, $5))`,
-		id, c.Person, c.Course, during.From, during.Until)
+		id, p, c, during.From, during.Until)
 }
 
 // creditRow is a credit with what its latest decision says.
@@ -95,11 +95,17 @@ func selectCredits(ctx context.Context, tx pgx.Tx, p lms.PersonID, year int) ([]
 			d.quarters AS hours, d.status, d.reason, d.reason_args
 		FROM registry.credits c
 		JOIN LATERAL (SELECT * FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
-		WHERE c.person = $1 AND c.earned_on >= make_date($2, 1, 1) AND c.earned_on < make_date($2 + 1, 1, 1)
+		WHERE c.person IN (SELECT person FROM accounts.pub_identities WHERE canonical = $1) AND c.earned_on >= make_date($2, 1, 1) AND c.earned_on < make_date($2 + 1, 1, 1)
 		ORDER BY c.earned_at, c.id`, p, year)
 }
 
-func insertEmployment(ctx context.Context, tx pgx.Tx, e lms.Employment, now time.Time) error {
-	return pg.Exec(ctx, tx, "insert employment", `INSERT INTO registry.employments (person, employer, hired_on, source, recorded_at) VALUES ($1, $2, $3, $4, $5)`,
-		e.Person, e.Employer, e.HiredOn, e.Source, now)
+func insertEmployments(ctx context.Context, tx pgx.Tx, list []lms.Employment, now time.Time) error {
+	people, employers := make([]lms.PersonID, len(list)), make([]string, len(list))
+	hired, sources := make([]lms.Date, len(list)), make([]string, len(list))
+	for i, e := range list {
+		people[i], employers[i], hired[i], sources[i] = e.Person, e.Employer, e.HiredOn, e.Source
+	}
+	return pg.Exec(ctx, tx, "insert employments", `INSERT INTO registry.employments (person, employer, hired_on, source, recorded_at)
+		SELECT person, employer, hired_on, source, $5 FROM unnest($1::bigint[], $2::text[], $3::date[], $4::text[]) e (person, employer, hired_on, source)`,
+		people, employers, hired, sources, now)
 }

@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -225,4 +228,55 @@ func TestTheDoctorSaysWhetherTheMailServerAnswers(t *testing.T) {
 	_, stderr, err = s.runWith(append(env, "DATA_KEYS=none"), "", "doctor")
 	require.Error(t, err)
 	require.Contains(t, stderr, "data key 1: want id:base64")
+}
+
+// earlier are the rows of people of an earlier registry.
+func earlier(from, to int) string {
+	var rows strings.Builder
+	for i := from; i < to; i++ {
+		fmt.Fprintf(&rows, "%d,Given,Family %d,1980-03-15,p%d@example.org,9/15/2025\n", 200_000+i, i, i)
+	}
+	return rows.String()
+}
+
+const peopleHeader = "mopd_id,given,family,born,email,hired_on\n"
+
+func TestPeopleAreImportedAndWhatIsWrongIsSaidInWords(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	file := s.file([]byte(peopleHeader + earlier(0, 2) + "1,Given,Family,1980-03-15,,\n"))
+	stdout, stderr, err := s.run("", "import", "people", file)
+	require.Error(t, err)
+	require.Equal(t, "2 imported, 0 there already, 1 not imported\n", stdout)
+	require.Contains(t, stderr, "line 4: The MOPD ID must be a number")
+	stdout, stderr, err = s.run("", "import", "people", s.file([]byte("\uFEFF"+peopleHeader+earlier(0, 3))))
+	require.NoError(t, err, stderr)
+	require.Equal(t, "1 imported, 2 there already, 0 not imported\n", stdout)
+}
+
+func TestAnImportThatIsKilledIsFinishedByRunningItAgain(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	pipe := filepath.Join(t.TempDir(), "people.csv")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	self, err := os.Executable()
+	require.NoError(t, err)
+	killed := exec.CommandContext(t.Context(), self, "import", "people", pipe)
+	killed.Env = append(os.Environ(), asProgram+"=yes", "DATABASE_URL="+s.db)
+	require.NoError(t, killed.Start())
+	feed, err := os.OpenFile(pipe, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	const n = 2500
+	_, err = feed.WriteString(peopleHeader + earlier(0, n-1)) // the program waits for more in the middle of a batch
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return query[int](s, `SELECT count(*) FROM accounts.profiles`) >= 1000 }, 20*time.Second, 10*time.Millisecond)
+	require.NoError(t, killed.Process.Kill())
+	require.Error(t, killed.Wait())
+	require.NoError(t, feed.Close())
+
+	_, stderr, err := s.run("", "import", "people", s.file([]byte(peopleHeader+earlier(0, n))))
+	require.NoError(t, err, stderr)
+	for _, table := range []string{"accounts.profiles", "accounts.people", "accounts.names", "accounts.mopd_ids", "accounts.addresses", "registry.employments"} {
+		require.Equal(t, n, query[int](s, `SELECT count(*) FROM `+table), table)
+	}
 }

@@ -23,6 +23,7 @@ type commands struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database to the schema of this program."`
 	Publish publishCommand `cmd:"" help:"Publish a course package."`
 	User    userCommands   `cmd:"" help:"Accounts."`
+	Import  importCommands `cmd:"" help:"Bring data of an earlier registry."`
 	Key     keyCommands    `cmd:"" help:"Keys that encrypt secrets at rest."`
 	Doctor  doctorCommand  `cmd:"" help:"Check settings, database, object store and mail server, and say what is wrong."`
 }

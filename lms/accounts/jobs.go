@@ -64,3 +64,20 @@ type sweep struct {
 func (w *sweep) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
 	return w.service.Sweep(ctx, w.now())
 }
+
+// MailRecoveriesArgs asks for the links of recoveries whose waiting time is over.
+type MailRecoveriesArgs struct{}
+
+// Kind names the job.
+func (MailRecoveriesArgs) Kind() string { return "mail_recoveries" }
+
+type mailRecoveries struct {
+	river.WorkerDefaults[MailRecoveriesArgs]
+	service *Service
+	now     jobs.Clock
+}
+
+// Work mails them.
+func (w *mailRecoveries) Work(ctx context.Context, _ *river.Job[MailRecoveriesArgs]) error {
+	return w.service.MailRecoveries(ctx, w.now())
+}

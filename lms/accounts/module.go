@@ -36,28 +36,43 @@ type Player interface {
 	Fence(ctx context.Context, tx pgx.Tx, p lms.PersonID) error
 }
 
-// Registry records what people say of their work.
+// Registry is the record of people's work and credits.
 type Registry interface {
 	Employed(ctx context.Context, tx pgx.Tx, e lms.Employment, now time.Time) error
+	EmployedMany(ctx context.Context, tx pgx.Tx, list []lms.Employment, now time.Time) error
+	Employments(ctx context.Context, tx pgx.Tx, p lms.PersonID) ([]lms.Employment, error)
+	CountCredits(ctx context.Context, tx pgx.Tx, p lms.PersonID) (int, error)
+	// HeldByMerge are the titles of the credits that a merge would hold.
+	HeldByMerge(ctx context.Context, tx pgx.Tx, from, into lms.PersonID) ([]string, error)
+	Merge(ctx context.Context, tx pgx.Tx, from, into lms.PersonID, now time.Time) error
+}
+
+// Enrollments are the courses of people.
+type Enrollments interface {
+	// Open are a person's open enrollments.
+	Open(ctx context.Context, tx pgx.Tx, p lms.PersonID) ([]lms.Enrollment, error)
+	Merge(ctx context.Context, tx pgx.Tx, from, into lms.PersonID, now time.Time) error
 }
 
 // Dependencies are what accounts need of others.
 type Dependencies struct {
-	DB       *pgxpool.Pool
-	Jobs     jobs.Inserter
-	Mail     *mail.Outbox
-	Keys     *secrets.Keyring // of secrets at rest
-	Words    *words.Catalog
-	Player   Player
-	Registry Registry
+	DB          *pgxpool.Pool
+	Jobs        jobs.Inserter
+	Mail        *mail.Outbox
+	Keys        *secrets.Keyring // of secrets at rest
+	Words       *words.Catalog
+	Player      Player
+	Registry    Registry
+	Enrollments Enrollments
 	Settings
 }
 
 // Settings are what a deployment decides.
 type Settings struct {
-	AppURL     *url.URL
-	EmailCodes bool // caregivers may get their codes by e-mail
-	MOPDDigits int  // of new MOPD IDs, 6 to 9; 0 is 6
+	AppURL       *url.URL
+	EmailCodes   bool          // caregivers may get their codes by e-mail
+	MOPDDigits   int           // of new MOPD IDs, 6 to 9; 0 is 6
+	RecoveryWait time.Duration // before somebody who lost every factor is let in; 0 is three days
 }
 
 // Service holds the use cases.
@@ -72,6 +87,9 @@ type Service struct {
 func New(d Dependencies) (*Service, error) {
 	if d.MOPDDigits == 0 {
 		d.MOPDDigits = 6
+	}
+	if d.RecoveryWait == 0 {
+		d.RecoveryWait = 72 * time.Hour
 	}
 	if d.MOPDDigits < 6 || d.MOPDDigits > 9 {
 		return nil, fmt.Errorf("MOPD IDs of %d digits: want 6 to 9", d.MOPDDigits)
@@ -114,6 +132,33 @@ func (s *Service) Routes(w *web.Server) {
 	w.Get("/reset/:token", lms.Browse, h.resetForm)
 	w.Post("/reset/:token", lms.Browse, h.reset)
 
+	w.Get("/claim", lms.Browse, h.claimForm)
+	w.Post("/claim", lms.Browse, h.claim)
+	w.Get("/claim/link/:token", lms.Browse, h.linkedClaimForm)
+	w.Post("/claim/link/:token", lms.Browse, h.finishLinkedClaim)
+	w.Get("/claim/:token", lms.Browse, h.claimCodeForm)
+	w.Post("/claim/:token", lms.Browse, h.claimCode)
+	w.Post("/claim/:token/ask", lms.Browse, h.askRegistrar)
+	w.Get("/claim/:token/password", lms.Browse, h.provedClaimForm)
+	w.Post("/claim/:token/password", lms.Browse, h.finishClaim)
+
+	w.Get("/recover", lms.Prove, h.askRecoveryForm)
+	w.Post("/recover", lms.Prove, h.askRecovery)
+	w.Get("/recover/stop/:token", lms.Browse, h.stopForm)
+	w.Post("/recover/stop/:token", lms.Browse, h.stop)
+	w.Get("/recover/:token", lms.Browse, h.recoverForm)
+	w.Post("/recover/:token", lms.Browse, h.recover)
+
+	w.Get("/worklist", lms.Identify, h.worklist)
+	w.Get("/worklist/:id", lms.Identify, h.item)
+	w.Post("/worklist/:id/dismiss", lms.Identify, h.dismiss)
+	w.Get("/worklist/:id/claim-link", lms.Merge, h.claimLinkForm)
+	w.Post("/worklist/:id/claim-link", lms.Merge, h.sendClaimLink)
+	w.Get("/worklist/:id/merge", lms.Merge, h.mergeForm)
+	w.Post("/worklist/:id/merge", lms.Merge, h.merge)
+	w.Get("/worklist/:id/approve", lms.Merge, h.approveForm)
+	w.Post("/worklist/:id/approve", lms.Merge, h.approve)
+
 	w.Get("/account", lms.Learn, h.account)
 	w.Post("/account/language", lms.Learn, h.chooseLanguage)
 	w.Get("/account/password", lms.Secure, h.passwordForm)
@@ -145,10 +190,15 @@ func (s *Service) Routes(w *web.Server) {
 func (s *Service) Workers(ws *river.Workers, now jobs.Clock) {
 	river.AddWorker(ws, &answerRequest{service: s, now: now})
 	river.AddWorker(ws, &sweep{service: s, now: now})
+	river.AddWorker(ws, &mailRecoveries{service: s, now: now})
 }
 
 // Periodic are the feature's jobs that run by themselves.
 func (s *Service) Periodic() []*river.PeriodicJob {
 	look := func() (river.JobArgs, *river.InsertOpts) { return SweepArgs{}, nil }
-	return []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(time.Hour), look, &river.PeriodicJobOpts{RunOnStart: true})}
+	recover := func() (river.JobArgs, *river.InsertOpts) { return MailRecoveriesArgs{}, nil }
+	return []*river.PeriodicJob{
+		river.NewPeriodicJob(river.PeriodicInterval(time.Hour), look, &river.PeriodicJobOpts{RunOnStart: true}),
+		river.NewPeriodicJob(river.PeriodicInterval(5*time.Minute), recover, &river.PeriodicJobOpts{RunOnStart: true}),
+	}
 }

@@ -36,6 +36,11 @@ var guards = pg.Guards{
 	"factors_credential_key":      ErrFactorExists,
 	"roles_keep_an_administrator": ErrLastAdmin,
 	"factors_one_being_set_up":    ErrFactorExists,
+	"merges_pkey":                 ErrMergedBefore,
+	"merges_into_who_stays":       ErrMergedBefore,
+	"merges_not_into_itself":      ErrMergeItself,
+	"worklist_one_open_recovery":  ErrAskedBefore,
+	"recoveries_one_open":         ErrAskedBefore,
 }
 
 // NewPerson is what an account is made from.

@@ -45,7 +45,7 @@ type SetUp struct {
 // setUp adds or confirms a factor and takes the session further. The first factor
 // brings the recovery codes.
 func (s *Service) setUp(ctx context.Context, v lms.Viewer, o Origin, now time.Time, confirm func(pgx.Tx) (int64, error)) (SetUp, error) {
-	left, err := countRecoveryCodes(ctx, s.DB, v.ID)
+	left, err := countKeptCodes(ctx, s.DB, v.ID, v.Session)
 	if err != nil {
 		return SetUp{}, err
 	}

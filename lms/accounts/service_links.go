@@ -85,6 +85,7 @@ type request struct {
 	Email   string  `json:"email"`
 	Lang    string  `json:"lang"`
 	SignUp  SignUp  `json:"sign_up"`
+	Claim   []byte  `json:"claim"` // hash of its token
 }
 
 var (
@@ -136,6 +137,9 @@ const requestContext = "request"
 
 // answer mails what a request asked for.
 func (s *Service) answer(ctx context.Context, tx pgx.Tx, r request, now time.Time) error {
+	if r.Purpose == toClaim {
+		return s.answerClaim(ctx, tx, r.Claim, now)
+	}
 	login, err := selectLogin(ctx, tx, r.Email, nil)
 	exists := err == nil
 	if err != nil && !errors.Is(err, lms.ErrNotFound) {
@@ -232,6 +236,9 @@ func (s *Service) ConfirmSignUp(ctx context.Context, token, password string, o O
 		}
 		p, err := s.add(ctx, tx, n, hash, now)
 		if err != nil {
+			return err
+		}
+		if err := s.findSamePerson(ctx, tx, p, now); err != nil {
 			return err
 		}
 		if u.Employer != "" {

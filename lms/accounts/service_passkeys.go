@@ -111,3 +111,21 @@ func (s *Service) AddPasskey(ctx context.Context, v lms.Viewer, answer []byte, o
 		return insertPasskey(ctx, tx, v.ID, credential, agentName(o.Agent), now)
 	})
 }
+
+// resolveHandle lets a passkey speak for who a person is today, when it was made under a
+// profile that was merged (WebAuthn Level 3 §7.2 step 6: the handle maps to the same
+// user).
+func (s *Service) resolveHandle(ctx context.Context, answer *protocol.ParsedCredentialAssertionData, user passkeyUser) error {
+	handle := answer.Response.UserHandle
+	if len(handle) != 8 {
+		return nil
+	}
+	who, err := selectWho(ctx, s.DB, lms.PersonID(binary.BigEndian.Uint64(handle)))
+	if err == nil && who == user.ID {
+		answer.Response.UserHandle = user.WebAuthnID()
+	}
+	if errors.Is(err, lms.ErrNotFound) {
+		return nil
+	}
+	return err
+}

@@ -94,6 +94,9 @@ func (s *Service) Prove(ctx context.Context, v lms.Viewer, p Proof, now time.Tim
 		if err := forgive(ctx, tx, guesses); err != nil {
 			return err
 		}
+		if err := s.stopRecovery(ctx, tx, v.ID, p.From, now); err != nil {
+			return err
+		}
 		factors, err := selectFactors(ctx, tx, v.ID)
 		if err != nil {
 			return err
@@ -340,6 +343,9 @@ func (s *Service) checkPasskey(ctx context.Context, v lms.Viewer, answer []byte,
 	}
 	user, err := s.passkeyUser(ctx, v.Person)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.resolveHandle(ctx, parsed, user); err != nil {
 		return nil, err
 	}
 	credential, err := s.passkeys.ValidateLogin(user, challenge, parsed)

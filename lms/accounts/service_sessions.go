@@ -127,6 +127,9 @@ func (s *Service) Sweep(ctx context.Context, now time.Time) error {
 		if err := deleteOldThrottles(ctx, tx, now.Add(-7*24*time.Hour)); err != nil {
 			return err
 		}
+		if err := deleteOldClaims(ctx, tx, now.Add(-2*linkLife)); err != nil {
+			return err
+		}
 		return sweepSessions(ctx, tx, now.Add(-Idle), now.Add(-Longest), now.Add(-codeLife), now.Add(-2*linkLife), now.Add(-computerLife))
 	})
 }

@@ -41,8 +41,10 @@ type world struct {
 	db  *pgxpool.Pool
 	key string // that seals secrets
 
-	mu     sync.Mutex
-	fenced []lms.PersonID
+	mu      sync.Mutex
+	fenced  []lms.PersonID
+	merged  [][2]lms.PersonID
+	courses map[lms.PersonID][]lms.Enrollment
 }
 
 func newWorld(t *testing.T) *world {
@@ -58,7 +60,7 @@ func newWorld(t *testing.T) *world {
 	catalog, err := words.Load(map[string]fs.FS{"accounts": Views, "web": web.Views, "more": fstest.MapFS{"messages/en.json": {Data: []byte("{}")}, "messages/es.json": {Data: []byte("{}")}}})
 	require.NoError(t, err)
 	w.Service, err = New(Dependencies{
-		DB: w.db, Jobs: inserter, Mail: outbox, Keys: keys, Words: catalog, Player: w, Registry: w,
+		DB: w.db, Jobs: inserter, Mail: outbox, Keys: keys, Words: catalog, Player: w, Registry: w, Enrollments: w,
 		Settings: Settings{AppURL: &url.URL{Scheme: "https", Host: "learn.example.org"}, EmailCodes: true},
 	})
 	require.NoError(t, err)
@@ -155,6 +157,13 @@ func (w *world) setUpApp(v lms.Viewer, now time.Time) (app, SetUp) {
 	done, err := w.ConfirmFactor(w.t.Context(), v, id, a.code(now), desk, now)
 	require.NoError(w.t, err)
 	return a, done
+}
+
+// protect signs somebody new in by their password and sets an authenticator app up.
+func (w *world) protect(email string, now time.Time) (app, Opened) {
+	w.t.Helper()
+	a, done := w.setUpApp(w.identified(email, now), now)
+	return a, done.Opened
 }
 
 // signedIn is somebody new with an authenticator app, signed in with both factors just

@@ -41,6 +41,8 @@ type Registry interface {
 // Player stops a course that is set aside.
 type Player interface {
 	Fence(ctx context.Context, tx pgx.Tx, p lms.PersonID) error
+	// Move makes what was done in enrollments another profile's.
+	Move(ctx context.Context, tx pgx.Tx, ids []lms.EnrollmentID, from, into lms.PersonID) error
 }
 
 // Auditor writes the audit trail.

@@ -1,6 +1,7 @@
 package enrollments
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -199,11 +200,15 @@ func (s *Service) mine(ctx context.Context, tx pgx.Tx, p lms.PersonID, today lms
 }
 
 // forPerson runs fn in a transaction that has the person's lock and in which no
-// overdue enrollment of theirs is open any more.
+// overdue enrollment of theirs is open any more. Who was merged away meanwhile is
+// signed out.
 func (s *Service) forPerson(ctx context.Context, p lms.PersonID, today lms.Date, fn func(pgx.Tx) error) error {
 	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if err := pg.LockPerson(ctx, tx, p); err != nil {
 			return err
+		}
+		if who, err := selectWho(ctx, tx, p); err != nil || who != p {
+			return cmp.Or(err, error(lms.ErrUnauthenticated))
 		}
 		if err := updateExpired(ctx, tx, p, today); err != nil {
 			return err

@@ -30,6 +30,7 @@ type world struct {
 	blocks  []lms.Block
 	posting []lms.EnrollmentID
 	fenced  []lms.PersonID
+	moved   []lms.EnrollmentID
 	trail   []string
 }
 

@@ -10,11 +10,13 @@ import (
 	"mopd/lms/pg"
 )
 
-const columns = `id, person, course, version, title, sponsor, quarters AS hours, state, registered_on, last_day, first_launched, completed_at`
+// Whose an enrollment is follows the profile under which somebody registered.
+const columns = `id, (SELECT canonical FROM accounts.pub_identities o WHERE o.person = enrollments.person) AS person, course, version, title, sponsor, quarters AS hours, state, registered_on, last_day, first_launched, completed_at`
 
 func selectEnrollments(ctx context.Context, tx pgx.Tx, p lms.PersonID) ([]lms.Enrollment, error) {
 	return pg.Rows[lms.Enrollment](ctx, tx, "select enrollments",
-		`SELECT `+columns+` FROM enrollments.enrollments WHERE person = $1 ORDER BY registered_on, id`, p)
+		`SELECT `+columns+` FROM enrollments.enrollments
+		WHERE person IN (SELECT person FROM accounts.pub_identities WHERE canonical = $1) ORDER BY registered_on, id`, p)
 }
 
 func selectEnrollment(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID) (lms.Enrollment, error) {
@@ -54,4 +56,18 @@ func updateCompleted(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID, at tim
 
 func updateExpired(ctx context.Context, tx pgx.Tx, p lms.PersonID, today lms.Date) error {
 	return pg.Exec(ctx, tx, "expire enrollment", `UPDATE enrollments.enrollments SET state = 'expired' WHERE person = $1 AND state IN ('ready', 'active') AND last_day < $2`, p, today)
+}
+
+// updateMoved makes open enrollments another profile's, ready to go on with.
+func updateMoved(ctx context.Context, tx pgx.Tx, ids []lms.EnrollmentID, into lms.PersonID) error {
+	return pg.Exec(ctx, tx, "move enrollments", `UPDATE enrollments.enrollments SET state = 'ready', person = $2 WHERE id = ANY($1)`, ids, into)
+}
+
+func updateEnded(ctx context.Context, tx pgx.Tx, ids []lms.EnrollmentID) error {
+	return pg.Exec(ctx, tx, "end enrollments", `UPDATE enrollments.enrollments SET state = 'expired' WHERE id = ANY($1)`, ids)
+}
+
+// selectWho is who a person is today: themselves, or who they were merged into.
+func selectWho(ctx context.Context, tx pgx.Tx, p lms.PersonID) (lms.PersonID, error) {
+	return pg.Value[lms.PersonID](ctx, tx, "select identity", `SELECT canonical FROM accounts.pub_identities WHERE person = $1`, p)
 }

@@ -241,3 +241,9 @@ func write(t testing.TB, tx pgx.Tx, sql string, args ...any) {
 	_, err := tx.Exec(t.Context(), sql, args...)
 	require.NoError(t, err)
 }
+
+// Merge records that two profiles are one person's, without what features do then.
+func Merge(t testing.TB, tx pgx.Tx, from, into lms.PersonID) {
+	t.Helper()
+	write(t, tx, `INSERT INTO accounts.merges (from_person, into_person, recorded_at, by_person, reason) VALUES ($1, $2, $3, $2, 'the same person')`, from, into, Now)
+}

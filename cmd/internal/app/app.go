@@ -58,12 +58,13 @@ func (s Stores) Open(ctx context.Context) (*pgxpool.Pool, *blob.Store, error) {
 // Settings are what a deployment decides.
 type Settings struct {
 	Stores
-	AppURL         string   `help:"Origin of the application, as browsers see it." env:"APP_URL" required:"" placeholder:"https://learn.example.org"`
-	ContentHost    string   `help:"Host under which each grant of course content gets a host of its own; needs wildcard DNS and a wildcard certificate." env:"CONTENT_HOST" required:"" placeholder:"content.example.org"`
-	SecretKey      string   `help:"Secret of 32 characters at least, the same for every process; signs the tokens that protect forms." env:"SECRET_KEY" required:"" placeholder:"…"`
-	EmailCodes     bool     `help:"Let caregivers get the codes of their second step by e-mail." env:"EMAIL_CODES" default:"true" negatable:""`
-	MOPDDigits     int      `help:"Digits of new MOPD IDs, 6 to 9." env:"MOPD_ID_DIGITS" name:"mopd-id-digits" default:"6"`
-	TrustedProxies []string `help:"Addresses of reverse proxies whose X-Forwarded-For counts." env:"TRUSTED_PROXIES"`
+	AppURL         string        `help:"Origin of the application, as browsers see it." env:"APP_URL" required:"" placeholder:"https://learn.example.org"`
+	ContentHost    string        `help:"Host under which each grant of course content gets a host of its own; needs wildcard DNS and a wildcard certificate." env:"CONTENT_HOST" required:"" placeholder:"content.example.org"`
+	SecretKey      string        `help:"Secret of 32 characters at least, the same for every process; signs the tokens that protect forms." env:"SECRET_KEY" required:"" placeholder:"…"`
+	EmailCodes     bool          `help:"Let caregivers get the codes of their second step by e-mail." env:"EMAIL_CODES" default:"true" negatable:""`
+	MOPDDigits     int           `help:"Digits of new MOPD IDs, 6 to 9." env:"MOPD_ID_DIGITS" name:"mopd-id-digits" default:"6"`
+	RecoveryWait   time.Duration `help:"How long somebody who lost every second step waits for a way back in, once a registrar has approved." env:"RECOVERY_WAIT" default:"72h"`
+	TrustedProxies []string      `help:"Addresses of reverse proxies whose X-Forwarded-For counts." env:"TRUSTED_PROXIES"`
 
 	DataKeys         []string `help:"Keys that encrypt secrets at rest, the same for every process; the first one seals, all open. lms key makes one." env:"DATA_KEYS" required:"" placeholder:"id:base64"`
 	SMTPURL          string   `help:"Mail server, smtp:// with STARTTLS or smtps://." name:"smtp-url" env:"SMTP_URL" required:"" placeholder:"smtp://user:password@host:587"`
@@ -160,7 +161,7 @@ func (a *App) wire(appURL *url.URL, s Settings) error {
 	}
 	a.Accounts, err = accounts.New(accounts.Dependencies{
 		DB: a.DB, Jobs: a.jobs, Mail: a.Mail, Keys: a.Keys, Words: catalog,
-		Settings: accounts.Settings{AppURL: appURL, EmailCodes: s.EmailCodes, MOPDDigits: s.MOPDDigits},
+		Settings: accounts.Settings{AppURL: appURL, EmailCodes: s.EmailCodes, MOPDDigits: s.MOPDDigits, RecoveryWait: s.RecoveryWait},
 	})
 	if err != nil {
 		return err
@@ -172,7 +173,7 @@ func (a *App) wire(appURL *url.URL, s Settings) error {
 		DB: a.DB, Courses: a.Courses, Enrollments: a.Enrollments, Registry: a.Registry, Accounts: a.Accounts, Blobs: a.Blobs, Random: rand.Reader,
 	})
 	a.Accounts.Player, a.Enrollments.Player = a.Player, a.Player
-	a.Accounts.Registry = a.Registry
+	a.Accounts.Registry, a.Accounts.Enrollments = a.Registry, a.Enrollments
 	a.Courses.Standings = a.Enrollments
 	return nil
 }

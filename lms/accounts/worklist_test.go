@@ -1,0 +1,170 @@
+package accounts
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"mopd/lms"
+	"mopd/lms/lmstest"
+)
+
+// registrar is one who is signed in, with a second factor just given.
+func (w *world) registrar(now time.Time) lms.Viewer {
+	w.t.Helper()
+	v, _ := w.signedIn(NewPerson{Given: "Rita", Family: "Registrar", Email: "rita@example.org", Password: password, Roles: []lms.Role{lms.Registrar}}, now)
+	return v
+}
+
+// sit opens a registrar's session on the feature's pages.
+func (w *world) sit(now time.Time) *visitor {
+	w.t.Helper()
+	w.add(NewPerson{Given: "Rita", Family: "Registrar", Email: "rita@example.org", Password: password, Roles: []lms.Role{lms.Registrar}})
+	_, opened := w.protect("rita@example.org", now)
+	return w.visit(opened.Token, now)
+}
+
+// waiting is the oldest item of a kind.
+func (w *world) waiting(kind ItemKind) int64 {
+	w.t.Helper()
+	list, _, err := w.Worklist(w.t.Context(), kind)
+	require.NoError(w.t, err)
+	require.NotEmpty(w.t, list)
+	return list[0].ID
+}
+
+func because(item int64) Decision {
+	return Decision{Item: item, Reason: "Called back.", From: desk.From}
+}
+
+// stuck is a claim that a registrar sees.
+func (w *world) stuck() (item int64) {
+	w.t.Helper()
+	w.imports(imported)
+	c := mayasClaim()
+	c.Family = "Ode"
+	for range claimsBeforeHelp {
+		w.claims(c, lmstest.Now)
+	}
+	return w.waiting(ClaimItem)
+}
+
+func TestARegistrarSeesWhatWasTypedBesideWhatIsOnFileAndTheLookIsWrittenDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	item := w.stuck()
+	c, err := w.Case(t.Context(), w.registrar(lmstest.Now), item, desk.From, lmstest.Now)
+	require.NoError(t, err)
+	rows := c.tried("en")
+	require.Equal(t, compared{"accounts.sign_up.family", "Ode", "Maya Rivera López", false}, rows[1])
+	require.Equal(t, compared{"accounts.sign_up.born", "March 15, 1980", "March 15, 1980", true}, rows[2])
+	require.Len(t, c.Tries, 1)
+	require.True(t, c.Person.Waits)
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.audit WHERE action = 'record_viewed' AND subject = $1`, c.Person.ID))
+}
+
+func TestARegistrarsLinkClaimsAProfileWithTheAddressThatTheyMadeSureOf(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	item, v, now := w.stuck(), w.registrar(lmstest.Now), lmstest.Now
+	require.ErrorIs(t, w.SendClaimLink(t.Context(), v, because(item), "nowhere", now), lms.ErrForm)
+	require.ErrorIs(t, w.SendClaimLink(t.Context(), v, Decision{Item: item}, "new@example.org", now), lms.ErrForm)
+	require.NoError(t, w.SendClaimLink(t.Context(), v, because(item), "new@example.org", now))
+	require.ErrorIs(t, w.SendClaimLink(t.Context(), v, because(item), "new@example.org", now), ErrItemClosed)
+
+	link := token(w.lastLetter("new@example.org"))
+	opened, err := w.FinishLinkedClaim(t.Context(), link, password, desk, now)
+	require.NoError(t, err)
+	claimed := w.viewer(opened.Token, now)
+	require.Equal(t, "new@example.org", claimed.Email)
+	require.Equal(t, lms.MOPDID(204118), claimed.MOPDID)
+	_, err = w.FinishLinkedClaim(t.Context(), link, password, desk, now)
+	require.ErrorIs(t, err, ErrLinkOver)
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.audit WHERE action = 'claim_link_sent' AND actor = $1`, v.ID))
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.worklist WHERE outcome = 'link_sent' AND reason = 'Called back.'`))
+}
+
+func TestAClaimThatGetsThroughSettlesItsItem(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stuck()
+	now := lmstest.Now.Add(time.Hour)
+	_, err := w.FinishClaim(t.Context(), w.proved(mayasClaim(), "maya@example.org", now), password, desk, now)
+	require.NoError(t, err)
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.worklist WHERE outcome = 'claimed' AND closed_by IS NULL`))
+}
+
+func TestSomebodyNewWithTheNameAndBirthDateOfAnotherIsSeenByARegistrar(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.imports(imported + "204119,Maya,Rivera López,1980-03-16,,\n204120,Ann,Rivera López,1980-03-15,,\n")
+	p := w.signsUp(SignUp{Given: "MAYA", Family: "Rivera-Lopez", Email: "new@example.org", Born: mayasBirth, Lang: "en"})
+	c, err := w.Case(t.Context(), w.registrar(lmstest.Now), w.waiting(SamePersonItem), desk.From, lmstest.Now)
+	require.NoError(t, err)
+	require.Equal(t, p.ID, c.Person.ID)
+	require.Equal(t, []lms.MOPDID{204118}, c.Other.Numbers)
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.worklist`), "another name or birth date is another person")
+}
+
+// signsUp makes an account by a mailed link.
+func (w *world) signsUp(u SignUp) lms.Person {
+	w.t.Helper()
+	require.NoError(w.t, w.AskSignUp(w.t.Context(), u, desk.From, lmstest.Now))
+	w.answerRequests(lmstest.Now)
+	opened, err := w.ConfirmSignUp(w.t.Context(), token(w.lastLetter(u.Email)), password, desk, lmstest.Now)
+	require.NoError(w.t, err)
+	return w.viewer(opened.Token, lmstest.Now).Person
+}
+
+func TestNobodyDecidesAboutThemselves(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	v := w.registrar(lmstest.Now)
+	require.NoError(t, w.inTx(func(tx pgx.Tx) error {
+		return insertItem(t.Context(), tx, Item{Kind: RecoveryItem, Person: v.ID}, lmstest.Now)
+	}))
+	require.ErrorIs(t, w.Dismiss(t.Context(), v, because(w.waiting(RecoveryItem)), lmstest.Now), ErrOwnRecord)
+}
+
+func TestTheWorklistIsWorkedOnItsPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	desk := w.sit(lmstest.Now)
+	contains(t, desk.get("/worklist"), "Nothing waits here", `href="/worklist"`)
+	item := w.stuck()
+	w.imports(header + "204118,Maya,Ode,1980-03-15,maya@example.org,2025-09-15\n")
+	contains(t, desk.get("/worklist"), "Claim of MOPD ID 204118", "Row for MOPD ID 204118", "2 things wait")
+	contains(t, desk.get("/worklist?kind=import"), "Row for MOPD ID 204118")
+	require.Equal(t, http.StatusNotFound, desk.send(http.MethodGet, "/worklist?kind=other", nil).status)
+
+	path := fmt.Sprintf("/worklist/%d", item)
+	contains(t, desk.get(path), "Different", "Send a claim link", "Maya Rivera López")
+	contains(t, desk.get(path+"/claim-link"), "MOPD ID 204118")
+	require.Equal(t, http.StatusUnprocessableEntity, desk.post(path+"/claim-link", "email", "new@example.org").status)
+	require.Equal(t, http.StatusUnprocessableEntity, desk.post(path+"/dismiss").status)
+	done := desk.post(path+"/claim-link", "email", "new@example.org", "reason", "Called back.")
+	require.Equal(t, "/worklist?notice=claim_link_sent", done.location)
+	contains(t, desk.get(path), "A claim link was sent.", "Rita Registrar")
+
+	path = fmt.Sprintf("/worklist/%d", w.waiting(ImportItem))
+	contains(t, desk.get(path), "Maya Ode", "Different", "The same")
+	require.Equal(t, http.StatusSeeOther, desk.post(path+"/dismiss", "reason", "Mistyped.").status)
+	contains(t, desk.get("/worklist?notice=item_dismissed"), "Nothing waits here")
+
+	stranger := w.visit("", lmstest.Now)
+	contains(t, stranger.get("/claim/link/"+token(w.lastLetter("new@example.org"))), "Welcome, Maya")
+}
+
+func TestOnlyARegistrarComesToTheWorklist(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.add(maya())
+	_, opened := w.protect("maya@example.org", lmstest.Now)
+	v := w.visit(opened.Token, lmstest.Now)
+	require.Equal(t, http.StatusForbidden, v.send(http.MethodGet, "/worklist", nil).status)
+	require.NotContains(t, v.get("/account"), `href="/worklist"`)
+}

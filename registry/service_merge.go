@@ -1,0 +1,83 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mopd/lms"
+	"mopd/lms/pg"
+)
+
+// Employments are what was said of a person's work, under every profile of theirs.
+func (s *Service) Employments(ctx context.Context, tx pgx.Tx, p lms.PersonID) ([]lms.Employment, error) {
+	return selectEmployments(ctx, tx, p)
+}
+
+// CountCredits is how many credits a person has on record, whatever was decided of them.
+func (s *Service) CountCredits(ctx context.Context, tx pgx.Tx, p lms.PersonID) (int, error) {
+	return countCredits(ctx, tx, p)
+}
+
+// HeldByMerge are the titles of the credits that would be held, were two profiles one
+// person's: of a course that both completed within a year, the later credit.
+func (s *Service) HeldByMerge(ctx context.Context, tx pgx.Tx, from, into lms.PersonID) (titles []string, err error) {
+	blocks, err := selectBlocksOf(ctx, tx, from, into)
+	for _, b := range collisions(blocks) {
+		titles = append(titles, b.Title)
+	}
+	return titles, err
+}
+
+// Merge makes the blocks of one profile the other's, in the caller's transaction, which
+// has the locks of both. Credits keep their person; where two of them stand in each
+// other's way, the later one is held for a registrar.
+func (s *Service) Merge(ctx context.Context, tx pgx.Tx, from, into lms.PersonID, now time.Time) error {
+	blocks, err := selectBlocksOf(ctx, tx, from, into)
+	if err != nil {
+		return err
+	}
+	for _, b := range collisions(blocks) {
+		if err := s.hold(ctx, tx, b, reasonMerged, now); err != nil {
+			return err
+		}
+	}
+	return updateBlocksPerson(ctx, tx, from, into)
+}
+
+// hold takes a credit out of force until a registrar decides.
+func (s *Service) hold(ctx context.Context, tx pgx.Tx, b ownedBlock, reason string, now time.Time) error {
+	policy, err := selectPolicyOf(ctx, tx, b.Credit)
+	if err != nil {
+		return err
+	}
+	if err := deleteBlock(ctx, tx, b.Credit); err != nil {
+		return err
+	}
+	if err := insertDecision(ctx, tx, b.Credit, decision{Status: lms.Held, Reason: reason, Policy: policy}, now); err != nil {
+		return err
+	}
+	return s.Audit.Audit(ctx, tx, lms.AuditEntry{Action: "credit_held", Subject: b.Person, Object: fmt.Sprintf("credit/%d", b.Credit), At: now})
+}
+
+// lockWho locks who a person is today, also when that changes while it waits.
+func lockWho(ctx context.Context, tx pgx.Tx, p lms.PersonID) (lms.PersonID, error) {
+	for {
+		who, err := selectWho(ctx, tx, p)
+		if err != nil {
+			return 0, err
+		}
+		if err := pg.LockPerson(ctx, tx, who); err != nil {
+			return 0, err
+		}
+		again, err := selectWho(ctx, tx, p)
+		if err != nil {
+			return 0, err
+		}
+		if again == who {
+			return who, nil
+		}
+	}
+}
