@@ -167,9 +167,10 @@ type Standing struct {
 // AuditEntry is a line of the audit trail: who did what to whose record.
 type AuditEntry struct {
 	Actor   PersonID // 0: the system
-	Action  string
+	Action  string   // such as "set_aside"; the catalogs say it in words under "audit.action."
 	Subject PersonID // whose record; 0 if nobody's
 	Object  string   // for example "credit/12"
+	Note    string   // why it was done, or what exactly; "" if the rest says it all
 	At      time.Time
 	From    string // network address; "" for the system
 }

@@ -159,7 +159,7 @@ func (s *Service) record(ctx context.Context, tx pgx.Tx, c lms.Completion, d dec
 		}
 	}
 	return s.Audit.Audit(ctx, tx, lms.AuditEntry{
-		Action: "credit " + string(d.Status), Subject: c.Person, Object: fmt.Sprintf("credit/%d", id), At: now,
+		Action: "credit_" + string(d.Status), Subject: c.Person, Object: fmt.Sprintf("credit/%d", id), At: now,
 	})
 }
 

@@ -110,14 +110,15 @@ func (s *Service) Sessions(ctx context.Context, p lms.PersonID, now time.Time) (
 	return selectSessions(ctx, s.DB, p, now.Add(-Idle), now.Add(-Longest))
 }
 
-// forPerson runs fn in a transaction that has the person's lock.
+// forPerson runs fn in a transaction that has the person's lock. What a constraint
+// refuses, be it at the commit, reads as its rule.
 func (s *Service) forPerson(ctx context.Context, p lms.PersonID, fn func(pgx.Tx) error) error {
-	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+	return guards.Explain(pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if err := pg.LockPerson(ctx, tx, p); err != nil {
 			return err
 		}
-		return guards.Explain(fn(tx))
-	})
+		return fn(tx)
+	}))
 }
 
 // Sweep removes sessions, codes, links and counts of tries that are over, and computers
