@@ -65,7 +65,7 @@ func (s *Service) FindPeople(ctx context.Context, typed string, page int) (Found
 // of a part of a name, of a MOPD ID or of an address. It is "" where no word has two
 // characters.
 func lookFor(typed string) string {
-	text := norm.NFKD.String(typed) // as accounts.fold, so that folding makes no new quotes
+	text := strings.Map(unmarked, norm.NFKD.String(typed)) // as accounts.fold, which is left with lower case
 	if strings.Trim(text, "0123456789 -") == "" {
 		text = digits(text) // "204 118"
 	}
@@ -83,6 +83,14 @@ func lookFor(typed string) string {
 		return ""
 	}
 	return strings.Join(terms, " & ")
+}
+
+// unmarked drops what stands over and under letters.
+func unmarked(r rune) rune {
+	if r >= 0x300 && r <= 0x36f {
+		return -1
+	}
+	return r
 }
 
 // separates tells what stands between the parts of a name, as accounts.list_person has it.
@@ -270,13 +278,13 @@ func written(d lms.Date) string {
 type RoleChange struct{ Was, Want []lms.Role }
 
 // Gives are the roles that the person gets.
-func (c RoleChange) Gives() []lms.Role { return without(c.Want, c.Was) }
+func (c RoleChange) Gives() []lms.Role { return rolesBeyond(c.Want, c.Was) }
 
 // Takes are the roles that the person loses.
-func (c RoleChange) Takes() []lms.Role { return without(c.Was, c.Want) }
+func (c RoleChange) Takes() []lms.Role { return rolesBeyond(c.Was, c.Want) }
 
-// without are the roles of a list that another one has not, in the order of lms.Roles.
-func without(list, other []lms.Role) (rest []lms.Role) {
+// rolesBeyond are the roles of a list that another one has not, in the order of lms.Roles.
+func rolesBeyond(list, other []lms.Role) (rest []lms.Role) {
 	for _, r := range GrantedRoles {
 		if slices.Contains(list, r) && !slices.Contains(other, r) {
 			rest = append(rest, r)
@@ -345,7 +353,7 @@ func (s *Service) ChangeRoles(ctx context.Context, v lms.Viewer, id lms.PersonID
 		if err != nil {
 			return err
 		}
-		if len(without(p.Roles, c.Was))+len(without(c.Was, p.Roles)) > 0 {
+		if len(rolesBeyond(p.Roles, c.Was))+len(rolesBeyond(c.Was, p.Roles)) > 0 {
 			return ErrRolesChanged
 		}
 		if err := s.canTake(ctx, tx, c.Takes()); err != nil {
@@ -368,7 +376,7 @@ func (s *Service) ChangeRoles(ctx context.Context, v lms.Viewer, id lms.PersonID
 // listed is a set of roles for a line of the trail.
 func listed(roles []lms.Role) string {
 	names := []string{string(lms.Caregiver)}
-	for _, r := range without(roles, nil) {
+	for _, r := range rolesBeyond(roles, nil) {
 		names = append(names, string(r))
 	}
 	return strings.Join(names, ", ")

@@ -110,15 +110,14 @@ func (s *Service) Sessions(ctx context.Context, p lms.PersonID, now time.Time) (
 	return selectSessions(ctx, s.DB, p, now.Add(-Idle), now.Add(-Longest))
 }
 
-// forPerson runs fn in a transaction that has the person's lock. What a constraint
-// refuses, be it at the commit, reads as its rule.
+// forPerson runs fn in a transaction that has the person's lock.
 func (s *Service) forPerson(ctx context.Context, p lms.PersonID, fn func(pgx.Tx) error) error {
 	return guards.Explain(pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if err := pg.LockPerson(ctx, tx, p); err != nil {
 			return err
 		}
 		return fn(tx)
-	}))
+	})) // some constraints speak when the transaction ends
 }
 
 // Sweep removes sessions, codes, links and counts of tries that are over, and computers
