@@ -113,7 +113,7 @@ func TestNobodyBrowsesThroughEverybody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.person("Ana", "Abel")
-	for _, typed := range []string{"", " ", "a", "a b", "-", "'", "%", `\`, "*", "a a a"} {
+	for _, typed := range []string{"", " ", "a", "a b", "-", "'", "%", `\`, "*", "a a a", "@", " @", "1"} {
 		require.Empty(t, w.found(typed), typed)
 	}
 }

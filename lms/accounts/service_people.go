@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -44,45 +45,45 @@ type Found struct {
 	Page, Pages int
 }
 
-// FindPeople looks people up by parts of their names, earlier ones too, by a MOPD ID or
-// by an e-mail address. What is too short to mean anybody finds nobody.
+// FindPeople looks people up by the beginnings of parts of their names, earlier ones
+// too, by a MOPD ID or by the beginning of an e-mail address. What is too short to mean
+// anybody finds nobody.
 func (s *Service) FindPeople(ctx context.Context, typed string, page int) (Found, error) {
-	query := lookFor(typed)
-	if query == "" {
-		return Found{Page: 1, Pages: 1}, nil
-	}
-	total, err := countListed(ctx, s.DB, query)
+	q := lookFor(typed)
+	total, err := countListed(ctx, s.DB, q)
 	if err != nil {
 		return Found{}, err
 	}
 	f := Found{Total: total, Pages: max(1, (total+peoplePerPage-1)/peoplePerPage)}
 	f.Page = min(max(page, 1), f.Pages)
-	f.People, err = selectListed(ctx, s.DB, query, peoplePerPage, (f.Page-1)*peoplePerPage)
+	f.People, err = selectListed(ctx, s.DB, q, peoplePerPage, (f.Page-1)*peoplePerPage)
 	return f, err
 }
 
-// lookFor is what somebody typed as a query of the directory: each word is the beginning
-// of a part of a name, of a MOPD ID or of an address. It is "" where no word has two
-// characters.
-func lookFor(typed string) string {
+// query is whom somebody looks for, in one of these ways; the zero query finds nobody.
+type query struct {
+	names   string // a tsquery
+	number  int64  // a MOPD ID
+	address string // the beginning of an e-mail address, in lower case
+}
+
+// lookFor reads what somebody typed.
+func lookFor(typed string) query {
 	text := strings.Map(unmarked, norm.NFKD.String(typed)) // as accounts.fold, which is left with lower case
-	if strings.Trim(text, "0123456789 -") == "" {
-		text = digits(text) // "204 118"
-	}
-	var terms []string
-	telling := false
-	for _, word := range strings.Fields(text) {
-		parts := strings.FieldsFunc(word, separates)
-		if len(parts) == 0 {
-			continue
+	switch words := strings.FieldsFunc(text, separates); {
+	case strings.Contains(text, "@"):
+		return query{address: strings.ToLower(strings.TrimSpace(text))}
+	case strings.Trim(text, "0123456789 -") == "": // also "204 118"
+		number, err := strconv.ParseInt(digits(text), 10, 64)
+		if err != nil {
+			return query{}
 		}
-		telling = telling || slices.ContainsFunc(parts, func(part string) bool { return utf8.RuneCountInString(part) > 1 })
-		terms = append(terms, "("+beginnings(word)+" | "+beginnings(parts...)+")")
+		return query{number: number}
+	case !slices.ContainsFunc(words, func(word string) bool { return utf8.RuneCountInString(word) > 1 }):
+		return query{}
+	default:
+		return query{names: beginnings(words)}
 	}
-	if !telling {
-		return ""
-	}
-	return strings.Join(terms, " & ")
 }
 
 // unmarked drops what stands over and under letters.
@@ -93,18 +94,16 @@ func unmarked(r rune) rune {
 	return r
 }
 
-// separates tells what stands between the parts of a name, as accounts.list_person has it.
+// separates tells what stands between the parts of a name, as accounts.name_words has it.
 func separates(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`[].,'’"()/-`, r) }
 
-var lexeme = strings.NewReplacer(`\`, `\\`, `'`, `''`)
-
 // beginnings asks for all of the words, each by its beginning (PostgreSQL 15 §8.11.2).
-func beginnings(words ...string) string {
+func beginnings(words []string) string {
 	terms := make([]string, len(words))
 	for i, word := range words {
-		terms[i] = "'" + lexeme.Replace(word) + "':*"
+		terms[i] = "'" + strings.ReplaceAll(word, `\`, `\\`) + "':*" // an apostrophe separates
 	}
-	return "(" + strings.Join(terms, " & ") + ")"
+	return strings.Join(terms, " & ")
 }
 
 // Name is a name and since when it is on record.
@@ -369,12 +368,12 @@ func (s *Service) ChangeRoles(ctx context.Context, v lms.Viewer, id lms.PersonID
 				return err
 			}
 		}
-		return s.signOut(ctx, tx, p, lms.AuditEntry{Actor: v.ID, Action: "roles_changed", Subject: id, Note: listed(c.Want), At: now, From: from})
+		return s.signOut(ctx, tx, p, lms.AuditEntry{Actor: v.ID, Action: "roles_changed", Subject: id, Note: trailed(c.Want), At: now, From: from})
 	})
 }
 
-// listed is a set of roles for a line of the trail.
-func listed(roles []lms.Role) string {
+// trailed is a set of roles for a line of the trail.
+func trailed(roles []lms.Role) string {
 	names := []string{string(lms.Caregiver)}
 	for _, r := range rolesBeyond(roles, nil) {
 		names = append(names, string(r))

@@ -10,27 +10,36 @@ import (
 	"mopd/lms/pg"
 )
 
-// countListed is how many people a query of the directory finds.
-func countListed(ctx context.Context, db pg.Querier, query string) (int, error) {
-	return pg.Value[int](ctx, db, "count people", `SELECT count(*) FROM accounts.directory WHERE words @@ accounts.fold($1)::tsquery`, query)
+// listed are the people whom a query finds; $1 to $3 are its parts.
+const listed = `WITH listed AS (
+		SELECT person FROM accounts.names WHERE accounts.name_words(given, family) @@ accounts.fold(nullif($1, ''))::tsquery
+		UNION SELECT person FROM accounts.mopd_ids WHERE id = $2::bigint
+		UNION SELECT person FROM accounts.addresses WHERE lower(email) ~>=~ nullif($3, '') AND lower(email) ~<~ ($3 || chr(1114111))
+		UNION SELECT person FROM accounts.logins WHERE lower(email) ~>=~ nullif($3, '') AND lower(email) ~<~ ($3 || chr(1114111))
+	)`
+
+func countListed(ctx context.Context, db pg.Querier, q query) (int, error) {
+	return pg.Value[int](ctx, db, "count people", listed+` SELECT count(*) FROM listed`, q.names, q.number, q.address)
 }
 
-// selectListed are some of the people whom a query of the directory finds, in the order
-// of their names.
-func selectListed(ctx context.Context, db pg.Querier, query string, limit, offset int) ([]Listed, error) {
+// selectListed are some of the people whom a query finds, in the order of their names.
+func selectListed(ctx context.Context, db pg.Querier, q query, limit, offset int) ([]Listed, error) {
 	rows, err := pg.Rows[struct {
 		personRow
 		SignedInAt *time.Time
-	}](ctx, db, "select people", `SELECT `+personColumns+`,
+	}](ctx, db, "select people", listed+`, page AS (
+			SELECT l.person, lower(n.family) AS family, lower(n.given) AS given FROM listed l
+				JOIN LATERAL (SELECT given, family FROM accounts.names WHERE person = l.person ORDER BY recorded_at DESC LIMIT 1) n ON true
+			ORDER BY 2, 3, 1 LIMIT $4 OFFSET $5
+		) SELECT `+personColumns+`,
 			(SELECT a.at FROM accounts.audit a WHERE a.subject = p.id AND a.action = 'signed_in' ORDER BY a.id DESC LIMIT 1) AS signed_in_at
-		FROM (SELECT person, sort_name FROM accounts.directory WHERE words @@ accounts.fold($1)::tsquery
-			ORDER BY sort_name, person LIMIT $2 OFFSET $3) d JOIN `+personTables+` ON p.id = d.person
-		ORDER BY d.sort_name, d.person`, query, limit, offset)
-	listed := make([]Listed, len(rows))
+		FROM page JOIN `+personTables+` ON p.id = page.person
+		ORDER BY page.family, page.given, page.person`, q.names, q.number, q.address, limit, offset)
+	people := make([]Listed, len(rows))
 	for i, row := range rows {
-		listed[i] = Listed{lms.Person(row.personRow), row.SignedInAt}
+		people[i] = Listed{lms.Person(row.personRow), row.SignedInAt}
 	}
-	return listed, err
+	return people, err
 }
 
 // selectSignedInAt is when a person signed in last, nil if they never did.
