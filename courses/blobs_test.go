@@ -39,7 +39,7 @@ func TestContentOfNoVersionIsRemovedAfterADay(t *testing.T) {
 	require.Equal(t, published, w.blobs(), "what a version has stays, shared or not")
 	require.Equal(t, len(published), w.count(`SELECT count(*) FROM courses.blobs`))
 
-	require.NoError(t, w.Retire(t.Context(), Actor{}, v, noon))
+	require.NoError(t, w.Retire(t.Context(), w.author, v, noon))
 	require.NoError(t, w.SweepBlobs(t.Context(), noon.AddDate(1, 0, 0)))
 	require.Equal(t, published, w.blobs(), "who is enrolled finishes a retired version")
 }

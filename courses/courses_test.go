@@ -38,14 +38,24 @@ func on(day string) lms.Date {
 type trail struct{}
 
 func (trail) Audit(ctx context.Context, tx pgx.Tx, e lms.AuditEntry) error {
-	_, err := tx.Exec(ctx, `INSERT INTO accounts.audit (at, action, object, origin) VALUES ($1, $2, $3, $4)`, e.At, e.Action, e.Object, e.From)
+	_, err := tx.Exec(ctx, `INSERT INTO accounts.audit (at, actor, action, subject, object, origin) VALUES ($1, nullif($2, 0), $3, nullif($4, 0), $5, $6)`,
+		e.At, int64(e.Actor), e.Action, int64(e.Subject), e.Object, e.From)
 	return err
+}
+
+// people finds authors by e-mail address alone.
+type people struct{}
+
+func (people) FindAuthor(ctx context.Context, tx pgx.Tx, email string) (p lms.Person, err error) {
+	p.ID, err = pg.Value[lms.PersonID](ctx, tx, "author", `
+		SELECT l.person FROM accounts.logins l JOIN accounts.roles r ON r.person = l.person AND r.role = 'author' WHERE l.email = $1`, email)
+	return p, err
 }
 
 type world struct {
 	*Service
 	t      *testing.T
-	person lms.PersonID
+	author Actor
 }
 
 func newWorld(t *testing.T) world {
@@ -60,9 +70,16 @@ func newWorldOn(t *testing.T, db *pgxpool.Pool) world {
 	require.NoError(t, err)
 	inserter, err := jobs.NewInserter(db, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	w := world{New(Dependencies{DB: db, Blobs: store, Jobs: inserter, Audit: trail{}}), t, 0}
-	require.NoError(t, db.QueryRow(t.Context(), `INSERT INTO accounts.people (recorded_at) VALUES ($1) RETURNING id`, noon).Scan(&w.person))
+	w := world{Service: New(Dependencies{DB: db, Blobs: store, Jobs: inserter, Audit: trail{}, People: people{}}), t: t}
+	w.author = w.somebody("Ana", lms.Author)
 	return w
+}
+
+// somebody is a new person who is signed in.
+func (w world) somebody(given string, roles ...lms.Role) Actor {
+	w.t.Helper()
+	p := lmstest.Person(w.t, w.DB, func(p *lms.Person) { p.Given, p.Roles = given, roles })
+	return Actor{Viewer: &lms.Viewer{Person: p, Stage: lms.SignedIn}, From: "192.0.2.1"}
 }
 
 func (w world) count(sql string, args ...any) (n int) {
@@ -93,7 +110,7 @@ func facts(code string) Facts {
 }
 
 func (w world) publishNew(code string, raw []byte) (lms.VersionID, error) {
-	return w.Publish(w.t.Context(), Actor{}, PublishRequest{Facts: facts(code), Name: "p.zip", Package: bytes.NewReader(raw), Size: int64(len(raw))}, noon)
+	return w.Publish(w.t.Context(), w.author, PublishRequest{Facts: facts(code), Name: "p.zip", Package: bytes.NewReader(raw), Size: int64(len(raw))}, noon)
 }
 
 func (w world) state(v lms.VersionID) VersionState {
@@ -185,12 +202,12 @@ func TestANewVersionRetiresTheOldOneWhoseFilesStay(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "one", string(w.read(blob.Key(f.SHA256))))
 
-	require.NoError(t, w.Retire(t.Context(), Actor{}, second, noon))
-	require.ErrorIs(t, w.Retire(t.Context(), Actor{}, second, noon), ErrAlreadyRetired)
+	require.NoError(t, w.Retire(t.Context(), w.author, second, noon))
+	require.ErrorIs(t, w.Retire(t.Context(), w.author, second, noon), ErrAlreadyRetired)
 	course, err := w.course("SSL-100", lms.DateOf(noon))
 	require.NoError(t, err)
 	require.False(t, course.OpenForRegistration())
-	require.NoError(t, w.PublishVersion(t.Context(), Actor{}, first, 0, noon), "an older version can come back")
+	require.NoError(t, w.PublishVersion(t.Context(), w.author, first, 0, noon), "an older version can come back")
 	require.Equal(t, Published, w.state(first))
 }
 
@@ -212,7 +229,7 @@ func TestARefusedPackageLeavesNothingBehind(t *testing.T) {
 		require.Zero(t, w.count(`SELECT count(*) FROM courses.courses`))
 	}
 	broken := facts("NO GOOD")
-	_, err := w.Publish(t.Context(), Actor{}, PublishRequest{Facts: broken, Package: bytes.NewReader(sound), Size: int64(len(sound))}, noon)
+	_, err := w.Publish(t.Context(), w.author, PublishRequest{Facts: broken, Package: bytes.NewReader(sound), Size: int64(len(sound))}, noon)
 	require.ErrorIs(t, err, lms.ErrForm)
 	w.nothing()
 }
@@ -224,7 +241,7 @@ func TestPublishingNeedsAnApproval(t *testing.T) {
 	f := facts("SSL-100")
 	publish := func(a Approval) error {
 		f.Approval = a
-		_, err := w.Publish(t.Context(), Actor{}, PublishRequest{Facts: f, Package: bytes.NewReader(raw), Size: int64(len(raw))}, noon)
+		_, err := w.Publish(t.Context(), w.author, PublishRequest{Facts: f, Package: bytes.NewReader(raw), Size: int64(len(raw))}, noon)
 		return err
 	}
 	require.ErrorIs(t, publish(Approval{}), ErrNoApproval)
@@ -245,21 +262,21 @@ func TestACorrectedApprovalCountsAndTheOldOneStaysOnRecord(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	f := facts("SSL-100")
-	_, err := w.AddCourse(t.Context(), Actor{}, f, noon)
+	_, err := w.AddCourse(t.Context(), w.author, f, noon)
 	require.NoError(t, err)
 	f.Approval.Hours = 6
-	require.NoError(t, w.EditCourse(t.Context(), Actor{}, f, noon.Add(time.Hour)))
-	require.NoError(t, w.EditCourse(t.Context(), Actor{}, f, noon.Add(2*time.Hour)))
+	require.NoError(t, w.EditCourse(t.Context(), w.author, f, noon.Add(time.Hour)))
+	require.NoError(t, w.EditCourse(t.Context(), w.author, f, noon.Add(2*time.Hour)))
 	course, err := w.course("SSL-100", lms.DateOf(noon))
 	require.NoError(t, err)
 	require.Equal(t, lms.Hours(6), course.Hours)
 	require.Equal(t, 2, w.count(`SELECT count(*) FROM courses.approvals`))
 	require.False(t, course.OpenForRegistration(), "there is no version yet")
 
-	_, err = w.AddCourse(t.Context(), Actor{}, f, noon)
+	_, err = w.AddCourse(t.Context(), w.author, f, noon)
 	require.ErrorIs(t, err, ErrCodeTaken)
 	f.Code = "GONE-1"
-	require.ErrorIs(t, w.EditCourse(t.Context(), Actor{}, f, noon), lms.ErrNotFound)
+	require.ErrorIs(t, w.EditCourse(t.Context(), w.author, f, noon), lms.ErrNotFound)
 }
 
 // inForce are the numbers of a course's approvals in force on a day.
@@ -307,10 +324,10 @@ func TestAnApprovalOfAnotherNumberTakesThePlaceOfTheFormer(t *testing.T) {
 	} {
 		f := facts(fmt.Sprintf("C-%d", w.count(`SELECT count(*) FROM courses.courses`)))
 		f.Approval = Approval{}
-		id, err := w.AddCourse(t.Context(), Actor{}, f, noon)
+		id, err := w.AddCourse(t.Context(), w.author, f, noon)
 		require.NoError(t, err)
 		for _, f.Approval = range c.said {
-			require.NoError(t, w.EditCourse(t.Context(), Actor{}, f, noon), name)
+			require.NoError(t, w.EditCourse(t.Context(), w.author, f, noon), name)
 			latest, err := latestApproval(t.Context(), w.DB, id, "")
 			require.NoError(t, err)
 			require.Equal(t, f.Approval, latest, "%s: an author goes on from what was said last", name)
@@ -326,17 +343,17 @@ func TestAWithdrawnApprovalLetsNothingBePublished(t *testing.T) {
 	w := newWorld(t)
 	f := facts("SSL-100")
 	f.Approval.From = on("2027-01-01")
-	id, err := w.AddCourse(t.Context(), Actor{}, f, noon)
+	id, err := w.AddCourse(t.Context(), w.author, f, noon)
 	require.NoError(t, err)
 	f.Approval.Number, f.Approval.From, f.Approval.Until = "A-2", on("2025-01-01"), on("2027-02-01")
-	require.NoError(t, w.EditCourse(t.Context(), Actor{}, f, noon))
+	require.NoError(t, w.EditCourse(t.Context(), w.author, f, noon))
 	for day, want := range map[string]bool{"2027-01-31": true, "2027-02-01": false} {
 		approved, err := hasApproval(t.Context(), w.DB, id, on(day))
 		require.NoError(t, err)
 		require.Equal(t, want, approved, day)
 	}
 	f.Approval.Until = on("2026-06-01")
-	require.NoError(t, w.EditCourse(t.Context(), Actor{}, f, noon))
+	require.NoError(t, w.EditCourse(t.Context(), w.author, f, noon))
 	approved, err := hasApproval(t.Context(), w.DB, id, lms.DateOf(noon))
 	require.NoError(t, err)
 	require.False(t, approved, "the other one was to begin later, and never will")
@@ -345,7 +362,7 @@ func TestAWithdrawnApprovalLetsNothingBePublished(t *testing.T) {
 func TestOfAuthorsWhoPublishAtOnceExactlyOneWins(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	_, err := w.AddCourse(t.Context(), Actor{}, facts("SSL-100"), noon)
+	_, err := w.AddCourse(t.Context(), w.author, facts("SSL-100"), noon)
 	require.NoError(t, err)
 	drafts := []lms.VersionID{w.upload("SSL-100", packagestest.Course("one")), w.upload("SSL-100", packagestest.Course("two"))}
 
@@ -355,7 +372,7 @@ func TestOfAuthorsWhoPublishAtOnceExactlyOneWins(t *testing.T) {
 	for i := range authors {
 		go func() {
 			<-start
-			results <- w.PublishVersion(context.Background(), Actor{}, drafts[i%2], 0, noon)
+			results <- w.PublishVersion(context.Background(), w.author, drafts[i%2], 0, noon)
 		}()
 	}
 	close(start)

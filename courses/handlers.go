@@ -81,7 +81,7 @@ func (h handlers) standings(c *fiber.Ctx, today lms.Date) (map[lms.CourseID]lms.
 
 func (h handlers) course(c *fiber.Ctx) error {
 	today := lms.DateOf(h.web.Now())
-	course, err := selectCourse(c.UserContext(), h.DB, strings.ToUpper(c.Params("code")), today)
+	course, err := selectCourse(c.UserContext(), h.DB, tidyCode(c.Params("code")), today)
 	if err != nil {
 		return err
 	}
@@ -105,4 +105,4 @@ func id[T ~int64](c *fiber.Ctx, name string) (T, error) {
 	return T(n), nil
 }
 
-func actor(c *fiber.Ctx) Actor { return Actor{Person: web.Viewer(c).ID, From: web.From(c)} }
+func actor(c *fiber.Ctx) Actor { return Actor{Viewer: web.Viewer(c), From: web.From(c)} }

@@ -21,11 +21,13 @@ type authorHandlers struct {
 }
 
 func (h authorHandlers) list(c *fiber.Ctx) error {
-	rows, err := selectAuthorRows(c.UserContext(), h.DB, lms.DateOf(h.web.Now()))
+	viewer := web.Viewer(c)
+	all := lms.May(viewer, lms.Publish, lms.Object{}) // also what is nobody's
+	rows, err := selectAuthorRows(c.UserContext(), h.DB, lms.DateOf(h.web.Now()), viewer.ID, all)
 	if err != nil {
 		return err
 	}
-	return h.web.Render(c, "courses/author_list", authorListPage{h.web.Page(c), rows})
+	return h.web.Render(c, "courses/author_list", authorListPage{h.web.Page(c), rows, all})
 }
 
 func (h authorHandlers) newCourse(c *fiber.Ctx) error {
@@ -53,7 +55,7 @@ func (h authorHandlers) editCourse(c *fiber.Ctx) error {
 }
 
 func (h authorHandlers) courseAndApproval(c *fiber.Ctx) (lms.Course, Approval, error) {
-	course, err := selectCourse(c.UserContext(), h.DB, strings.ToUpper(c.Params("code")), lms.DateOf(h.web.Now()))
+	course, err := h.theirs(c)
 	if err != nil {
 		return course, Approval{}, err
 	}
@@ -61,9 +63,18 @@ func (h authorHandlers) courseAndApproval(c *fiber.Ctx) (lms.Course, Approval, e
 	return course, approval, err
 }
 
+// theirs is the course of the address, if it is the viewer's.
+func (h authorHandlers) theirs(c *fiber.Ctx) (lms.Course, error) {
+	return courseOf(c.UserContext(), h.DB, actor(c), c.Params("code"), lms.DateOf(h.web.Now()))
+}
+
 func (h authorHandlers) saveCourse(c *fiber.Ctx) error {
+	course, err := h.theirs(c)
+	if err != nil {
+		return err
+	}
 	form := readForm(c)
-	form.Code = strings.ToUpper(c.Params("code"))
+	form.Code = course.Code
 	facts, err := form.facts()
 	if err == nil {
 		err = h.EditCourse(c.UserContext(), actor(c), facts, h.web.Now())
@@ -89,29 +100,36 @@ func (h authorHandlers) formAgain(c *fiber.Ctx, form courseForm, isNew bool, err
 }
 
 func (h authorHandlers) course(c *fiber.Ctx) error {
-	course, approval, err := h.courseAndApproval(c)
+	page, err := h.coursePage(c)
 	if err != nil {
 		return err
+	}
+	return h.web.Render(c, "courses/author_course", page)
+}
+
+func (h authorHandlers) coursePage(c *fiber.Ctx) (authorCoursePage, error) {
+	course, approval, err := h.courseAndApproval(c)
+	if err != nil {
+		return authorCoursePage{}, err
+	}
+	page := authorCoursePage{
+		Page: h.web.Page(c), Course: course, Approval: approval, Current: course.Version,
+		MaxSize: packages.Usual.Package, Strings: h.web.Strings(c, "upload.js."),
+	}
+	if page.Approved, err = hasApproval(c.UserContext(), h.DB, course.ID, lms.DateOf(h.web.Now())); err != nil {
+		return page, err
+	}
+	if page.Authors, err = selectAuthors(c.UserContext(), h.DB, course.ID); err != nil {
+		return page, err
 	}
 	versions, err := selectVersions(c.UserContext(), h.DB, course.ID)
 	if err != nil {
-		return err
-	}
-	approved, err := hasApproval(c.UserContext(), h.DB, course.ID, lms.DateOf(h.web.Now()))
-	if err != nil {
-		return err
-	}
-	page := authorCoursePage{
-		Page: h.web.Page(c), Course: course, Approval: approval, Current: course.Version, Approved: approved,
-		MaxSize: packages.Usual.Package, Strings: h.web.Strings(c, "upload.js."),
-	}
-	if err := h.ownUploads(c, &page); err != nil {
-		return err
+		return page, err
 	}
 	for _, v := range versions {
 		page.Versions = append(page.Versions, versionRow{v, launchFile(v.Launch)})
 	}
-	return h.web.Render(c, "courses/author_course", page)
+	return page, h.ownUploads(c, &page)
 }
 
 // quietAfter is when an upload whose page was left is not listed any more.
@@ -204,7 +222,7 @@ func (h authorHandlers) version(c *fiber.Ctx) (lms.VersionID, Version, error) {
 	if err != nil {
 		return 0, Version{}, err
 	}
-	version, err := selectVersion(c.UserContext(), h.DB, v)
+	version, err := versionOf(c.UserContext(), h.DB, actor(c), v)
 	return v, version, err
 }
 

@@ -23,7 +23,7 @@ func (h uploadHandlers) begin(c *fiber.Ctx) error {
 	if err := c.BodyParser(&in); err != nil {
 		return lms.ErrForm.Because(err)
 	}
-	id, err := h.BeginUpload(c.UserContext(), web.Viewer(c).ID, c.Params("code"), in.Filename, in.Size, h.web.Now())
+	id, err := h.BeginUpload(c.UserContext(), actor(c), c.Params("code"), in.Filename, in.Size, h.web.Now())
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (h uploadHandlers) chunk(c *fiber.Ctx) error {
 	if err != nil {
 		return ErrUploadChunk.Because(err)
 	}
-	if err := h.PutChunk(c.UserContext(), web.Viewer(c).ID, upload, n, c.BodyRaw(), h.web.Now()); err != nil {
+	if err := h.PutChunk(c.UserContext(), actor(c), upload, n, c.BodyRaw(), h.web.Now()); err != nil {
 		return err
 	}
 	return c.SendStatus(fiber.StatusNoContent)
@@ -50,7 +50,7 @@ func (h uploadHandlers) finish(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := h.FinishUpload(c.UserContext(), web.Viewer(c).ID, upload, h.web.Now()); err != nil {
+	if err := h.FinishUpload(c.UserContext(), actor(c), upload, h.web.Now()); err != nil {
 		return err
 	}
 	return h.status(c)
@@ -61,7 +61,7 @@ func (h uploadHandlers) cancel(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := h.CancelUpload(c.UserContext(), web.Viewer(c).ID, upload, h.web.Now()); err != nil {
+	if err := h.CancelUpload(c.UserContext(), actor(c), upload, h.web.Now()); err != nil {
 		return err
 	}
 	return h.status(c)
@@ -73,7 +73,7 @@ func (h uploadHandlers) dismiss(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	u, err := h.Upload(c.UserContext(), web.Viewer(c).ID, upload)
+	u, err := h.Upload(c.UserContext(), actor(c), upload)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (h uploadHandlers) status(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	u, err := h.Upload(c.UserContext(), web.Viewer(c).ID, upload)
+	u, err := h.Upload(c.UserContext(), actor(c), upload)
 	if err != nil {
 		return err
 	}

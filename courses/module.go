@@ -35,12 +35,20 @@ type Auditor interface {
 	Audit(ctx context.Context, tx pgx.Tx, e lms.AuditEntry) error
 }
 
+// People finds who can become an author of a course.
+type People interface {
+	// FindAuthor finds somebody with the author's role.
+	// Errors: lms.ErrNotFound.
+	FindAuthor(ctx context.Context, tx pgx.Tx, emailOrMOPDID string) (lms.Person, error)
+}
+
 // Dependencies are what courses need of others.
 type Dependencies struct {
 	DB        *pgxpool.Pool
 	Blobs     *blob.Store
 	Jobs      jobs.Inserter
 	Audit     Auditor
+	People    People
 	Standings Standings // for the pages alone
 }
 
@@ -63,6 +71,8 @@ func (s *Service) Routes(w *web.Server) {
 	w.Get("/author/courses/:code", lms.Publish, a.course)
 	w.Get("/author/courses/:code/edit", lms.Publish, a.editCourse)
 	w.Post("/author/courses/:code/edit", lms.Publish, a.saveCourse)
+	w.Post("/author/courses/:code/authors", lms.Publish, a.addAuthor)
+	w.Post("/author/courses/:code/authors/:person/remove", lms.Publish, a.removeAuthor)
 	w.Get("/author/versions/:id/publish", lms.Publish, a.askReplace)
 	w.Post("/author/versions/:id/publish", lms.Publish, a.publish)
 	w.Get("/author/versions/:id/retire", lms.Publish, a.askRetire)

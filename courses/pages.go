@@ -87,6 +87,7 @@ func (p coursePage) Offer() string {
 type authorListPage struct {
 	web.Page
 	Rows []authorRow
+	All  bool // also what is not the viewer's
 }
 
 // courseForm is what was typed, as it was typed.
@@ -151,6 +152,7 @@ type authorCoursePage struct {
 	web.Page
 	Course   lms.Course
 	Approval Approval
+	Authors  []Author
 	Versions []versionRow
 	Current  lms.VersionID // the published one; 0 if none
 	Approved bool          // publishing is allowed
@@ -158,7 +160,19 @@ type authorCoursePage struct {
 	UnderWay []ownUpload       // the viewer's
 	Refused  *ownUpload        // the viewer's last one, if it was refused; nil otherwise
 	Strings  map[string]string // of the upload script
+	Who      string            // typed into the form that adds an author
+	Wrong    map[string]string // field of that form -> code of its sentence
 }
+
+// AuthorFields are the fields of the form that adds an author.
+func (p authorCoursePage) AuthorFields() web.Fields {
+	return web.Fields{
+		{Name: "who", Value: p.Who, Label: "author.authors.who", Hint: "author.authors.who_hint", Max: 254, Required: true},
+	}.With(p.Wrong)
+}
+
+// CanRemove tells whether somebody may leave the authors: one stays.
+func (p authorCoursePage) CanRemove() bool { return len(p.Authors) > 1 }
 
 // Steps are the steps of an upload.
 func (authorCoursePage) Steps() []Step { return Steps }

@@ -23,16 +23,17 @@ import (
 	"mopd/courses/packages/packagestest"
 	"mopd/lms"
 	"mopd/lms/web"
+	"mopd/lms/words"
 )
 
 // known signs in whoever the token names.
 type known map[string]lms.Person
 
-func (k known) Viewer(_ context.Context, token string, _ time.Time) (lms.Person, error) {
+func (k known) Viewer(_ context.Context, token string, _ time.Time) (lms.Viewer, error) {
 	if p, ok := k[token]; ok {
-		return p, nil
+		return lms.Viewer{Person: p, Stage: lms.SignedIn}, nil
 	}
-	return lms.Person{}, lms.ErrUnauthenticated
+	return lms.Viewer{}, lms.ErrUnauthenticated
 }
 
 type standings map[lms.CourseID]lms.Standing
@@ -46,6 +47,9 @@ type site struct {
 	world
 	url       string
 	standings standings
+	routes    []web.Route
+	other     Actor // an author
+	admin     Actor
 }
 
 func newSite(t *testing.T) site {
@@ -55,7 +59,7 @@ func newSite(t *testing.T) site {
 	require.NoError(t, err)
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	require.NoError(t, err)
-	s := site{world: w, url: "http://localhost:" + port, standings: standings{}}
+	s := site{world: w, url: "http://localhost:" + port, standings: standings{}, other: w.somebody("Ben", lms.Author), admin: w.somebody("Sam", lms.Administrator)}
 	w.Service.Standings = s.standings
 	app, err := url.Parse(s.url)
 	require.NoError(t, err)
@@ -63,12 +67,15 @@ func newSite(t *testing.T) site {
 		AppURL: app, ContentHost: "localhost", Secret: bytes.Repeat([]byte("x"), 32), Now: func() time.Time { return noon },
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Views: map[string]fs.FS{"courses": Views},
 		Sessions: known{
-			"author":    {ID: w.person, Given: "Ana", Family: "Author", Roles: []lms.Role{lms.Author}},
-			"caregiver": {ID: w.person, Given: "Carla", Family: "Caregiver"},
+			"author":    w.author.Viewer.Person,
+			"other":     s.other.Viewer.Person,
+			"admin":     s.admin.Viewer.Person,
+			"caregiver": w.somebody("Carla").Viewer.Person,
 		},
 	})
 	require.NoError(t, err)
 	w.Routes(server)
+	s.routes = server.Routes()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	t.Cleanup(func() {
@@ -226,7 +233,7 @@ func TestReplacingTheCurrentVersionIsAskedOnce(t *testing.T) {
 	first, err := s.publishNew("SSL-100", packagestest.Course("One"))
 	require.NoError(t, err)
 	id := s.begin("SSL-100", packagestest.Course("Two"))
-	require.NoError(t, s.FinishUpload(t.Context(), s.person, id, noon))
+	require.NoError(t, s.FinishUpload(t.Context(), s.author, id, noon))
 	require.NoError(t, s.ProcessUpload(t.Context(), id, noon))
 	b := s.as("author", "en")
 	page := b.get("/author/courses/SSL-100")
@@ -243,12 +250,12 @@ func TestReplacingTheCurrentVersionIsAskedOnce(t *testing.T) {
 func TestAnAuthorWhoLeftThePageFindsTheUploadAndItsRefusalAgain(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	_, err := s.AddCourse(t.Context(), Actor{}, facts("SSL-100"), noon)
+	_, err := s.AddCourse(t.Context(), s.author, facts("SSL-100"), noon)
 	require.NoError(t, err)
 	b := s.as("author", "en")
 	id := s.begin("SSL-100", []byte("no package"))
 	require.Contains(t, b.get("/author/courses/SSL-100"), "100 % has arrived")
-	require.NoError(t, s.FinishUpload(t.Context(), s.person, id, noon))
+	require.NoError(t, s.FinishUpload(t.Context(), s.author, id, noon))
 	require.Contains(t, b.get("/author/courses/SSL-100"), `id="under-way"`)
 	require.NoError(t, s.ProcessUpload(t.Context(), id, noon))
 	page := b.get("/author/courses/SSL-100")
@@ -261,7 +268,7 @@ func TestAnAuthorWhoLeftThePageFindsTheUploadAndItsRefusalAgain(t *testing.T) {
 	require.NotContains(t, b.get(to), `id="last-refusal"`)
 
 	id = s.begin("SSL-100", []byte("no package"))
-	require.NoError(t, s.FinishUpload(t.Context(), s.person, id, noon))
+	require.NoError(t, s.FinishUpload(t.Context(), s.author, id, noon))
 	require.NoError(t, s.ProcessUpload(t.Context(), id, noon))
 	require.Contains(t, b.get(to), `id="last-refusal"`)
 	s.begin("SSL-100", []byte("another"))
@@ -271,11 +278,11 @@ func TestAnAuthorWhoLeftThePageFindsTheUploadAndItsRefusalAgain(t *testing.T) {
 func TestATopicIsSpelledAsInOtherCourses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	_, err := w.AddCourse(t.Context(), Actor{}, facts("SSL-100"), noon)
+	_, err := w.AddCourse(t.Context(), w.author, facts("SSL-100"), noon)
 	require.NoError(t, err)
 	other := facts("LIC-100")
 	other.Topics = []string{"health", "HEALTH", "New"}
-	_, err = w.AddCourse(t.Context(), Actor{}, other, noon)
+	_, err = w.AddCourse(t.Context(), w.author, other, noon)
 	require.NoError(t, err)
 	course, err := w.course("LIC-100", on("2026-11-20"))
 	require.NoError(t, err)
@@ -295,11 +302,11 @@ func TestOnlyAuthorsReachTheAuthorsPages(t *testing.T) {
 func TestARefusedUploadTellsItsAuthorInTheirLanguage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	_, err := s.AddCourse(t.Context(), Actor{}, facts("SSL-100"), noon)
+	_, err := s.AddCourse(t.Context(), s.author, facts("SSL-100"), noon)
 	require.NoError(t, err)
 	two := packagestest.Of(packagestest.ManifestOf("", packagestest.OneResource+packagestest.OneResource))
 	id := s.begin("SSL-100", two)
-	require.NoError(t, s.FinishUpload(t.Context(), s.person, id, noon))
+	require.NoError(t, s.FinishUpload(t.Context(), s.author, id, noon))
 	require.NoError(t, s.ProcessUpload(t.Context(), id, noon))
 	for lang, want := range map[string]string{"en": "This package has 2 lessons", "es": "Este paquete tiene 2 lecciones"} {
 		var now uploadStatus
@@ -316,12 +323,12 @@ func TestTheCourseOffersWhatThePersonCanDo(t *testing.T) {
 	version, err := selectVersion(t.Context(), s.DB, v)
 	require.NoError(t, err)
 	soon := facts("LIC-100")
-	_, err = s.AddCourse(t.Context(), Actor{}, soon, noon)
+	_, err = s.AddCourse(t.Context(), s.author, soon, noon)
 	require.NoError(t, err)
 	paid := facts("POI-101")
 	paid.Fee = 500
 	raw := packagestest.Course("y")
-	_, err = s.Publish(t.Context(), Actor{}, PublishRequest{Facts: paid, Package: bytes.NewReader(raw), Size: int64(len(raw))}, noon)
+	_, err = s.Publish(t.Context(), s.author, PublishRequest{Facts: paid, Package: bytes.NewReader(raw), Size: int64(len(raw))}, noon)
 	require.NoError(t, err)
 
 	offers := func(token, path string) (found []string) {
@@ -362,7 +369,7 @@ func TestTheCatalogHasItsEmptyStates(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	require.Contains(t, s.as("", "en").get("/courses"), "No courses yet")
-	_, err := s.AddCourse(t.Context(), Actor{}, facts("SSL-100"), noon)
+	_, err := s.AddCourse(t.Context(), s.author, facts("SSL-100"), noon)
 	require.NoError(t, err)
 	require.Contains(t, s.as("", "en").get("/courses?q=nothing+like+it"), "No course fits")
 	require.Contains(t, s.as("", "es").get("/courses?topic=Health&topic=Safety&hours=1.5"), "1 curso<")
@@ -374,7 +381,7 @@ func TestACatalogAddressThatNobodyMadeIsHarmless(t *testing.T) {
 	for n := range pageSize + 1 {
 		f := facts(fmt.Sprintf("C-%03d", n))
 		f.Title = fmt.Sprintf("Course %03d", n)
-		_, err := s.AddCourse(t.Context(), Actor{}, f, noon)
+		_, err := s.AddCourse(t.Context(), s.author, f, noon)
 		require.NoError(t, err)
 	}
 	b := s.as("", "en")
@@ -401,14 +408,14 @@ func TestACatalogAddressThatNobodyMadeIsHarmless(t *testing.T) {
 func TestEveryRefusalAndWarningHasItsSentenceInBothLanguages(t *testing.T) {
 	t.Parallel()
 	refusals := []*lms.Error{
-		ErrCodeTaken, ErrAlreadyPublished, ErrNoApproval, ErrAlreadyRetired, ErrUploadOver, ErrUploadIncomplete, ErrUploadChunk, ErrUploadEmpty, ErrUploadTooLate,
+		ErrCodeTaken, ErrAlreadyPublished, ErrNoApproval, ErrAlreadyRetired, ErrNoSuchAuthor, ErrLastAuthor, ErrUploadOver, ErrUploadIncomplete, ErrUploadChunk, ErrUploadEmpty, ErrUploadTooLate,
 		packages.ErrTooLarge, packages.ErrTooManyFiles, packages.ErrFileTooLarge, packages.ErrBomb, packages.ErrNotZIP, packages.ErrDamaged, packages.ErrEncrypted,
 		packages.ErrMethod, packages.ErrPath, packages.ErrLink, packages.ErrTwice, packages.ErrNoManifest, packages.ErrManifestSize, packages.ErrManifest,
 		packages.ErrStandard, packages.ErrNoLesson, packages.ErrLessons, packages.ErrNoLaunch, packages.ErrLaunchOutside, packages.ErrLaunchMissing,
 		packages.ErrReference, packages.ErrText, lms.NewError(lms.Invalid, "upload_failed"),
 	}
 	catalogs := map[string]map[string]any{}
-	for _, lang := range web.Languages {
+	for _, lang := range words.Languages {
 		raw, err := Views.ReadFile("messages/" + lang + ".json")
 		require.NoError(t, err)
 		var messages map[string]any

@@ -15,6 +15,8 @@ var (
 	ErrAlreadyPublished = lms.NewError(lms.Conflict, "version_already_published") // it, or another one in the meantime
 	ErrNoApproval       = lms.NewError(lms.Conflict, "course_no_approval")        // publishing needs it (rules §1)
 	ErrAlreadyRetired   = lms.NewError(lms.Conflict, "version_already_retired")
+	ErrNoSuchAuthor     = lms.NewError(lms.Invalid, "no_such_author") // whom it names may not publish, or is not there
+	ErrLastAuthor       = lms.NewError(lms.Conflict, "last_author")
 
 	ErrUploadOver       = lms.NewError(lms.Conflict, "upload_over") // it takes nothing more
 	ErrUploadIncomplete = lms.NewError(lms.Conflict, "upload_incomplete")
@@ -54,7 +56,7 @@ const (
 
 // tidy is the facts without stray spaces, their code in capitals.
 func (f Facts) tidy() Facts {
-	f.Code = strings.ToUpper(strings.TrimSpace(f.Code))
+	f.Code = tidyCode(f.Code)
 	for _, text := range []*string{&f.Title, &f.Summary, &f.Sponsor, &f.Series, &f.Approval.Number, &f.Approval.Approver} {
 		*text = strings.Join(strings.Fields(*text), " ")
 	}
@@ -67,6 +69,8 @@ func (f Facts) tidy() Facts {
 	f.Topics = topics
 	return f
 }
+
+func tidyCode(code string) string { return strings.ToUpper(strings.TrimSpace(code)) }
 
 // spelled is the facts with their topics spelled as known ones that differ in letter
 // case alone.
@@ -148,4 +152,19 @@ func canPublish(v, current, replaces lms.VersionID, approved bool) error {
 		return ErrNoApproval
 	}
 	return nil
+}
+
+// canLeave tells why somebody may not leave a course's authors: one stays.
+//
+// Errors: lms.ErrNotFound for somebody who is none of them, ErrLastAuthor (guard:
+// authors_keep_one).
+func canLeave(authors []lms.PersonID, leaves lms.PersonID) error {
+	switch {
+	case !slices.Contains(authors, leaves):
+		return lms.ErrNotFound
+	case len(authors) == 1:
+		return ErrLastAuthor
+	default:
+		return nil
+	}
 }

@@ -2,6 +2,7 @@ package courses
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -14,26 +15,22 @@ import (
 	"mopd/lms/pg"
 )
 
-// Actor is who does something, for the audit trail; the zero Actor is the system.
-type Actor struct {
-	Person lms.PersonID
-	From   string // network address
-}
-
 // PublishRequest is a course with a package to publish.
 type PublishRequest struct {
 	Facts          // an empty Title is taken from the package; without an approval, the course's own must hold
 	Name    string // of the package's file
 	Package io.ReaderAt
-	Size    int64 // in bytes
+	Size    int64  // in bytes
+	Author  string // becomes one of the course's authors: e-mail address or MOPD ID; "" adds none
 }
 
 // Publish makes or updates a course and makes the package its published version. A
 // package that is the published version already makes no new one. Nothing is stored
 // unless the whole package is sound.
 //
-// Errors: lms.ErrForm with Fields, the refusals of courses/packages, ErrNoApproval,
-// lms.ErrUnavailable.
+// Errors: lms.ErrForm with Fields, the refusals of courses/packages, lms.ErrForbidden,
+// ErrCodeTaken (by a course that is not the actor's, too), ErrNoSuchAuthor,
+// ErrNoApproval, lms.ErrUnavailable.
 func (s *Service) Publish(ctx context.Context, actor Actor, r PublishRequest, now time.Time) (id lms.VersionID, err error) {
 	p, err := packages.Read(ctx, r.Package, r.Size, packages.Usual)
 	if err != nil {
@@ -51,19 +48,17 @@ func (s *Service) Publish(ctx context.Context, actor Actor, r PublishRequest, no
 		return 0, err
 	}
 	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		known, err := knownTopics(ctx, tx, facts.Code)
+		course, err := s.edit(ctx, tx, actor, facts, now)
+		if errors.Is(err, lms.ErrNotFound) {
+			course, err = s.add(ctx, tx, actor, facts, now)
+		}
 		if err != nil {
 			return err
 		}
-		course, err := upsertCourse(ctx, tx, facts.spelled(known), now)
-		if err != nil {
-			return err
-		}
-		if err := s.saved(ctx, tx, actor, course, facts, now); err != nil {
-			return err
-		}
-		if err := lockCourse(ctx, tx, course); err != nil {
-			return err
+		if r.Author != "" {
+			if err := s.addAuthor(ctx, tx, actor, course, r.Author, now); err != nil {
+				return err
+			}
 		}
 		current, err := publishedVersion(ctx, tx, course)
 		if err != nil {
@@ -82,24 +77,40 @@ func (s *Service) Publish(ctx context.Context, actor Actor, r PublishRequest, no
 }
 
 // AddCourse makes a course without a version: the catalog shows that it opens soon.
+// Who adds it is its author.
 //
-// Errors: lms.ErrForm with Fields, ErrCodeTaken.
+// Errors: lms.ErrForm with Fields, lms.ErrForbidden, ErrCodeTaken.
 func (s *Service) AddCourse(ctx context.Context, actor Actor, f Facts, now time.Time) (id lms.CourseID, err error) {
 	f = f.tidy()
 	if err := f.check(); err != nil {
 		return 0, err
 	}
 	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		known, err := knownTopics(ctx, tx, f.Code)
-		if err != nil {
-			return err
-		}
-		if id, err = insertCourse(ctx, tx, f.spelled(known), now); err != nil {
-			return err
-		}
-		return s.saved(ctx, tx, actor, id, f, now)
+		id, err = s.add(ctx, tx, actor, f, now)
+		return err
 	})
 	return id, err
+}
+
+func (s *Service) add(ctx context.Context, tx pgx.Tx, actor Actor, f Facts, now time.Time) (lms.CourseID, error) {
+	if !actor.may() {
+		return 0, lms.ErrForbidden
+	}
+	known, err := knownTopics(ctx, tx, f.Code)
+	if err != nil {
+		return 0, err
+	}
+	id, err := insertCourse(ctx, tx, f.spelled(known), now)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.saved(ctx, tx, actor, id, f, now); err != nil {
+		return 0, err
+	}
+	if actor.system {
+		return id, nil
+	}
+	return id, s.becomes(ctx, tx, actor, id, actor.person(), now)
 }
 
 // Facts are what is said about a course, with its approval of a number, or the one that
@@ -107,7 +118,7 @@ func (s *Service) AddCourse(ctx context.Context, actor Actor, f Facts, now time.
 //
 // Errors: lms.ErrNotFound.
 func (s *Service) Facts(ctx context.Context, code, number string) (Facts, error) {
-	c, err := selectCourse(ctx, s.DB, strings.ToUpper(strings.TrimSpace(code)), lms.Date{})
+	c, err := selectCourse(ctx, s.DB, tidyCode(code), lms.Date{})
 	if err != nil {
 		return Facts{}, err
 	}
@@ -125,16 +136,25 @@ func (s *Service) EditCourse(ctx context.Context, actor Actor, f Facts, now time
 		return err
 	}
 	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		known, err := knownTopics(ctx, tx, f.Code)
-		if err != nil {
-			return err
-		}
-		id, err := updateCourse(ctx, tx, f.spelled(known), now)
-		if err != nil {
-			return err
-		}
-		return s.saved(ctx, tx, actor, id, f, now)
+		_, err := s.edit(ctx, tx, actor, f, now)
+		return err
 	})
+}
+
+// edit leaves the course locked.
+func (s *Service) edit(ctx context.Context, tx pgx.Tx, actor Actor, f Facts, now time.Time) (lms.CourseID, error) {
+	id, err := lockOwnCourse(ctx, tx, actor, f.Code)
+	if err != nil {
+		return 0, err
+	}
+	known, err := knownTopics(ctx, tx, f.Code)
+	if err != nil {
+		return 0, err
+	}
+	if err := updateCourse(ctx, tx, f.spelled(known), now); err != nil {
+		return 0, err
+	}
+	return id, s.saved(ctx, tx, actor, id, f, now)
 }
 
 // saved does what belongs to every change of what is said about a course.
@@ -164,7 +184,7 @@ func saveApproval(ctx context.Context, tx pgx.Tx, id lms.CourseID, a Approval, n
 // Errors: lms.ErrNotFound, ErrAlreadyPublished, ErrNoApproval.
 func (s *Service) PublishVersion(ctx context.Context, actor Actor, v, replaces lms.VersionID, now time.Time) error {
 	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		course, err := lockCourseOf(ctx, tx, v)
+		course, err := lockOwnCourseOf(ctx, tx, actor, v)
 		if err != nil {
 			return err
 		}
@@ -199,7 +219,7 @@ func (s *Service) publish(ctx context.Context, tx pgx.Tx, actor Actor, course lm
 // Errors: lms.ErrNotFound, ErrAlreadyRetired.
 func (s *Service) Retire(ctx context.Context, actor Actor, v lms.VersionID, now time.Time) error {
 	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if _, err := lockCourseOf(ctx, tx, v); err != nil {
+		if _, err := lockOwnCourseOf(ctx, tx, actor, v); err != nil {
 			return err
 		}
 		version, err := selectVersion(ctx, tx, v)
@@ -221,7 +241,7 @@ func (s *Service) setState(ctx context.Context, tx pgx.Tx, actor Actor, v lms.Ve
 }
 
 func (s *Service) audit(ctx context.Context, tx pgx.Tx, actor Actor, action, object string, now time.Time) error {
-	return s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: actor.Person, Action: action, Object: object, At: now, From: actor.From})
+	return s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: actor.person(), Action: action, Object: object, At: now, From: actor.From})
 }
 
 // Course finds a course with its published version and the approval in force on a day.

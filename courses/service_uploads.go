@@ -90,10 +90,10 @@ func (u Upload) keyOf(chunk int) string { return fmt.Sprintf("%s%d/%d", chunkPre
 
 const chunkPrefix = "uploads/"
 
-// BeginUpload opens an upload for a course.
+// BeginUpload opens an upload for a course of the actor's.
 //
 // Errors: lms.ErrNotFound, ErrUploadEmpty, packages.ErrTooLarge.
-func (s *Service) BeginUpload(ctx context.Context, person lms.PersonID, code, filename string, size int64, now time.Time) (id UploadID, err error) {
+func (s *Service) BeginUpload(ctx context.Context, actor Actor, code, filename string, size int64, now time.Time) (id UploadID, err error) {
 	if size <= 0 {
 		return 0, ErrUploadEmpty
 	}
@@ -111,28 +111,28 @@ func (s *Service) BeginUpload(ctx context.Context, person lms.PersonID, code, fi
 	}
 	chunks := int((size + ChunkSize - 1) / ChunkSize)
 	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		course, err := selectCourse(ctx, tx, code, lms.DateOf(now))
+		course, err := courseOf(ctx, tx, actor, code, lms.DateOf(now))
 		if err != nil {
 			return err
 		}
-		id, err = insertUpload(ctx, tx, course.ID, person, filename, size, chunks, now)
+		id, err = insertUpload(ctx, tx, course.ID, actor.person(), filename, size, chunks, now)
 		return err
 	})
 	return id, err
 }
 
-// Upload finds an upload of a person's own.
+// Upload finds an upload of the actor's own, for a course of theirs.
 //
 // Errors: lms.ErrNotFound.
-func (s *Service) Upload(ctx context.Context, person lms.PersonID, id UploadID) (Upload, error) {
-	return selectUploadOf(ctx, s.DB, person, id)
+func (s *Service) Upload(ctx context.Context, actor Actor, id UploadID) (Upload, error) {
+	return uploadOf(ctx, s.DB, actor, id)
 }
 
 // PutChunk takes one chunk; taking it again does no harm.
 //
 // Errors: lms.ErrNotFound, ErrUploadOver, ErrUploadChunk, lms.ErrUnavailable.
-func (s *Service) PutChunk(ctx context.Context, person lms.PersonID, id UploadID, n int, body []byte, now time.Time) error {
-	u, err := selectUploadOf(ctx, s.DB, person, id)
+func (s *Service) PutChunk(ctx context.Context, actor Actor, id UploadID, n int, body []byte, now time.Time) error {
+	u, err := uploadOf(ctx, s.DB, actor, id)
 	switch {
 	case err != nil:
 		return err
@@ -146,7 +146,7 @@ func (s *Service) PutChunk(ctx context.Context, person lms.PersonID, id UploadID
 	}
 	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error { return receiveChunk(ctx, tx, id, n, now) })
 	if errors.Is(err, ErrUploadOver) {
-		return errors.Join(err, s.dropLateChunk(ctx, person, id, n))
+		return errors.Join(err, s.dropLateChunk(ctx, actor.person(), id, n))
 	}
 	return err
 }
@@ -165,9 +165,9 @@ func (s *Service) dropLateChunk(ctx context.Context, person lms.PersonID, id Upl
 // package. Saying it again does no harm.
 //
 // Errors: lms.ErrNotFound, ErrUploadOver, ErrUploadIncomplete.
-func (s *Service) FinishUpload(ctx context.Context, person lms.PersonID, id UploadID, now time.Time) error {
+func (s *Service) FinishUpload(ctx context.Context, actor Actor, id UploadID, now time.Time) error {
 	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if _, err := selectUploadOf(ctx, tx, person, id); err != nil {
+		if _, err := uploadOf(ctx, tx, actor, id); err != nil {
 			return err
 		}
 		u, err := lockUpload(ctx, tx, id)
@@ -199,10 +199,10 @@ func (s *Service) enqueue(ctx context.Context, tx pgx.Tx, id UploadID) error {
 // no harm; once the version is being stored it is too late.
 //
 // Errors: lms.ErrNotFound, ErrUploadTooLate, lms.ErrUnavailable.
-func (s *Service) CancelUpload(ctx context.Context, person lms.PersonID, id UploadID, now time.Time) error {
+func (s *Service) CancelUpload(ctx context.Context, actor Actor, id UploadID, now time.Time) error {
 	var u Upload
 	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) (err error) {
-		if _, err := selectUploadOf(ctx, tx, person, id); err != nil {
+		if _, err := uploadOf(ctx, tx, actor, id); err != nil {
 			return err
 		}
 		if u, err = lockUpload(ctx, tx, id); err != nil {

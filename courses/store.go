@@ -13,6 +13,7 @@ import (
 var guards = pg.Guards{
 	"courses_code_key":       ErrCodeTaken,
 	"versions_one_published": ErrAlreadyPublished,
+	"authors_keep_one":       ErrLastAuthor,
 }
 
 // selectCourseOn reads lms.Course as of day $1.
@@ -51,20 +52,11 @@ func insertCourse(ctx context.Context, tx pgx.Tx, f Facts, now time.Time) (lms.C
 	return id, guards.Explain(err)
 }
 
-func upsertCourse(ctx context.Context, tx pgx.Tx, f Facts, now time.Time) (lms.CourseID, error) {
-	return pg.Value[lms.CourseID](ctx, tx, "save course", `
-		INSERT INTO courses.courses (code, title, summary, sponsor, topics, series, fee_cents, safe_sleep, recorded_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-		ON CONFLICT (code) DO UPDATE SET title = $2, summary = $3, sponsor = $4, topics = $5, series = $6,
-		    fee_cents = $7, safe_sleep = $8, recorded_at = $9
-		RETURNING id`, f.args(now)...)
-}
-
-func updateCourse(ctx context.Context, tx pgx.Tx, f Facts, now time.Time) (lms.CourseID, error) {
-	return pg.Value[lms.CourseID](ctx, tx, "update course", `
+func updateCourse(ctx context.Context, tx pgx.Tx, f Facts, now time.Time) error {
+	return pg.Exec(ctx, tx, "update course", `
 		UPDATE courses.courses SET title = $2, summary = $3, sponsor = $4, topics = $5, series = $6,
 		    fee_cents = $7, safe_sleep = $8, recorded_at = $9
-		WHERE code = $1 RETURNING id`, f.args(now)...)
+		WHERE code = $1`, f.args(now)...)
 }
 
 // knownTopics are the topics of other courses, those of most courses first.
@@ -83,6 +75,10 @@ func (f Facts) args(now time.Time) []any {
 func lockCourse(ctx context.Context, tx pgx.Tx, id lms.CourseID) error {
 	_, err := pg.Value[lms.CourseID](ctx, tx, "lock course", `SELECT id FROM courses.courses WHERE id = $1 FOR NO KEY UPDATE`, id)
 	return err
+}
+
+func lockCourseByCode(ctx context.Context, tx pgx.Tx, code string) (lms.CourseID, error) {
+	return pg.Value[lms.CourseID](ctx, tx, "lock course "+code, `SELECT id FROM courses.courses WHERE code = $1 FOR NO KEY UPDATE`, code)
 }
 
 func lockCourseOf(ctx context.Context, tx pgx.Tx, v lms.VersionID) (lms.CourseID, error) {
@@ -130,22 +126,4 @@ func hasApproval(ctx context.Context, db pg.Querier, id lms.CourseID, day lms.Da
 	return pg.Value[bool](ctx, db, "approval", `
 		SELECT EXISTS (SELECT 1 FROM courses.current_approvals
 		    WHERE course = $1 AND (valid_until IS NULL OR valid_until > greatest(valid_from, $2)))`, id, day)
-}
-
-// authorRow is a course in the author's list.
-type authorRow struct {
-	Code     string
-	Title    string
-	Hours    lms.Hours // of the approval in force; 0 if none
-	Versions int
-	State    VersionState // of its furthest version; "" if it has none
-}
-
-func selectAuthorRows(ctx context.Context, db pg.Querier, day lms.Date) ([]authorRow, error) {
-	return pg.Rows[authorRow](ctx, db, "courses", `
-		SELECT c.code, c.title, c.hours, count(v.id) AS versions,
-		       CASE WHEN bool_or(v.state = 'published') THEN 'published' WHEN bool_or(v.state = 'draft') THEN 'draft'
-		            WHEN count(v.id) > 0 THEN 'retired' ELSE '' END AS state
-		FROM (`+selectCourseOn+`) AS c LEFT JOIN courses.versions v ON v.course = c.id
-		GROUP BY c.id, c.code, c.title, c.hours ORDER BY c.title, c.id`, day)
 }

@@ -25,10 +25,10 @@ import (
 // begin opens an upload and sends its chunks.
 func (w world) begin(code string, raw []byte) UploadID {
 	w.t.Helper()
-	id, err := w.BeginUpload(w.t.Context(), w.person, code, `C:\courses\p.zip`, int64(len(raw)), noon)
+	id, err := w.BeginUpload(w.t.Context(), w.author, code, `C:\courses\p.zip`, int64(len(raw)), noon)
 	require.NoError(w.t, err)
 	for n := 0; n*ChunkSize < len(raw); n++ {
-		require.NoError(w.t, w.PutChunk(w.t.Context(), w.person, id, n, raw[n*ChunkSize:min(len(raw), (n+1)*ChunkSize)], noon))
+		require.NoError(w.t, w.PutChunk(w.t.Context(), w.author, id, n, raw[n*ChunkSize:min(len(raw), (n+1)*ChunkSize)], noon))
 	}
 	return id
 }
@@ -37,7 +37,7 @@ func (w world) begin(code string, raw []byte) UploadID {
 func (w world) upload(code string, raw []byte) lms.VersionID {
 	w.t.Helper()
 	id := w.begin(code, raw)
-	require.NoError(w.t, w.FinishUpload(w.t.Context(), w.person, id, noon))
+	require.NoError(w.t, w.FinishUpload(w.t.Context(), w.author, id, noon))
 	require.NoError(w.t, w.ProcessUpload(w.t.Context(), id, noon))
 	u := w.get(id)
 	require.Equal(w.t, Done, u.State, u.Refusal)
@@ -46,7 +46,7 @@ func (w world) upload(code string, raw []byte) lms.VersionID {
 
 func (w world) get(id UploadID) Upload {
 	w.t.Helper()
-	u, err := w.Upload(w.t.Context(), w.person, id)
+	u, err := w.Upload(w.t.Context(), w.author, id)
 	require.NoError(w.t, err)
 	return u
 }
@@ -59,7 +59,7 @@ func newUploadWorld(t *testing.T) world {
 func newUploadWorldOn(t *testing.T, db *pgxpool.Pool) world {
 	t.Helper()
 	w := newWorldOn(t, db)
-	_, err := w.AddCourse(t.Context(), Actor{}, facts("SSL-100"), noon)
+	_, err := w.AddCourse(t.Context(), w.author, facts("SSL-100"), noon)
 	require.NoError(t, err)
 	return w
 }
@@ -76,7 +76,7 @@ func (w world) chunks() int {
 func (w world) finished(raw []byte) UploadID {
 	w.t.Helper()
 	id := w.begin("SSL-100", raw)
-	require.NoError(w.t, w.FinishUpload(w.t.Context(), w.person, id, noon))
+	require.NoError(w.t, w.FinishUpload(w.t.Context(), w.author, id, noon))
 	return id
 }
 
@@ -97,22 +97,22 @@ func TestAnUploadOfSeveralChunksBecomesADraft(t *testing.T) {
 	w := newUploadWorld(t)
 	raw := packagestest.Course("Safe Sleep", packagestest.File{Name: "video.mp4", Body: incompressible(ChunkSize + 1000)})
 	require.Greater(t, len(raw), ChunkSize)
-	id, err := w.BeginUpload(t.Context(), w.person, "SSL-100", "p.zip", int64(len(raw)), noon)
+	id, err := w.BeginUpload(t.Context(), w.author, "SSL-100", "p.zip", int64(len(raw)), noon)
 	require.NoError(t, err)
-	require.ErrorIs(t, w.FinishUpload(t.Context(), w.person, id, noon), ErrUploadIncomplete)
+	require.ErrorIs(t, w.FinishUpload(t.Context(), w.author, id, noon), ErrUploadIncomplete)
 
 	// In whatever order, and twice.
 	for _, n := range []int{1, 0, 1} {
-		require.NoError(t, w.PutChunk(t.Context(), w.person, id, n, raw[n*ChunkSize:min(len(raw), (n+1)*ChunkSize)], noon))
+		require.NoError(t, w.PutChunk(t.Context(), w.author, id, n, raw[n*ChunkSize:min(len(raw), (n+1)*ChunkSize)], noon))
 	}
 	require.ElementsMatch(t, []int32{0, 1}, w.get(id).Received)
-	require.ErrorIs(t, w.PutChunk(t.Context(), w.person, id, 2, []byte("x"), noon), ErrUploadChunk)
-	require.ErrorIs(t, w.PutChunk(t.Context(), w.person, id, 0, []byte("x"), noon), ErrUploadChunk)
+	require.ErrorIs(t, w.PutChunk(t.Context(), w.author, id, 2, []byte("x"), noon), ErrUploadChunk)
+	require.ErrorIs(t, w.PutChunk(t.Context(), w.author, id, 0, []byte("x"), noon), ErrUploadChunk)
 
-	require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
-	require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon), "finishing twice does no harm")
+	require.NoError(t, w.FinishUpload(t.Context(), w.author, id, noon))
+	require.NoError(t, w.FinishUpload(t.Context(), w.author, id, noon), "finishing twice does no harm")
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM river.river_job WHERE kind = 'courses.process_upload' AND queue = 'uploads'`))
-	require.ErrorIs(t, w.PutChunk(t.Context(), w.person, id, 0, raw[:ChunkSize], noon), ErrUploadOver)
+	require.ErrorIs(t, w.PutChunk(t.Context(), w.author, id, 0, raw[:ChunkSize], noon), ErrUploadOver)
 
 	require.NoError(t, w.ProcessUpload(t.Context(), id, noon))
 	u := w.get(id)
@@ -120,14 +120,15 @@ func TestAnUploadOfSeveralChunksBecomesADraft(t *testing.T) {
 	require.Equal(t, StepReady, u.Step)
 	require.Equal(t, Draft, w.state(u.Version))
 	require.Zero(t, w.chunks(), "chunks go when the package is in")
-	require.ErrorIs(t, w.CancelUpload(t.Context(), w.person, id, noon), ErrUploadTooLate)
+	require.ErrorIs(t, w.CancelUpload(t.Context(), w.author, id, noon), ErrUploadTooLate)
 }
 
 func TestAnUploadIsItsOwnersAlone(t *testing.T) {
 	t.Parallel()
 	w := newUploadWorld(t)
 	id := w.begin("SSL-100", packagestest.Course("x"))
-	stranger := w.person + 1
+	stranger := w.somebody("Ben", lms.Author)
+	require.NoError(t, w.AddAuthor(t.Context(), w.author, "SSL-100", stranger.Viewer.Email, noon), "not even a co-author's")
 	_, err := w.Upload(t.Context(), stranger, id)
 	require.ErrorIs(t, err, lms.ErrNotFound)
 	require.ErrorIs(t, w.PutChunk(t.Context(), stranger, id, 0, nil, noon), lms.ErrNotFound)
@@ -140,7 +141,7 @@ func TestARefusedUploadSaysWhyAndLeavesNothingBehind(t *testing.T) {
 	w := newUploadWorld(t)
 	raw := packagestest.Of(packagestest.ManifestOf("", packagestest.OneResource+packagestest.OneResource))
 	id := w.begin("SSL-100", raw)
-	require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
+	require.NoError(t, w.FinishUpload(t.Context(), w.author, id, noon))
 	require.NoError(t, w.ProcessUpload(t.Context(), id, noon))
 	u := w.get(id)
 	require.Equal(t, Refused, u.State)
@@ -169,7 +170,7 @@ func TestRealPackagesUpload(t *testing.T) {
 	}
 	for name, raw := range raws {
 		id := w.begin("SSL-100", raw)
-		require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
+		require.NoError(t, w.FinishUpload(t.Context(), w.author, id, noon))
 		require.NoError(t, w.ProcessUpload(t.Context(), id, noon))
 		if u := w.get(id); want[name] == nil {
 			require.Equal(t, Done, u.State, "%s: %v", name, u.Refusal)
@@ -186,7 +187,7 @@ func TestAnUploadWhoseJobDiesAnywhereComesToOneDraft(t *testing.T) {
 	died := errors.New("died")
 	for _, dies := range []string{"before the version", "after the version", "while storing"} {
 		id := w.begin("SSL-100", raw)
-		require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
+		require.NoError(t, w.FinishUpload(t.Context(), w.author, id, noon))
 		before := w.count(`SELECT count(*) FROM courses.versions`)
 		switch dies {
 		case "before the version":
@@ -217,7 +218,7 @@ func TestOfTwoRunsOfOneUploadOneWorks(t *testing.T) {
 	t.Parallel()
 	w := newUploadWorld(t)
 	id := w.begin("SSL-100", packagestest.Course("x"))
-	require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
+	require.NoError(t, w.FinishUpload(t.Context(), w.author, id, noon))
 
 	u, err := claimUpload(t.Context(), w.DB, id, time.Minute)
 	require.NoError(t, err)
@@ -362,25 +363,25 @@ func TestACancelledUploadLeavesNothingBehind(t *testing.T) {
 	w := newUploadWorld(t)
 	raw := packagestest.Course("x")
 	id := w.begin("SSL-100", raw)
-	require.NoError(t, w.CancelUpload(t.Context(), w.person, id, noon))
-	require.NoError(t, w.CancelUpload(t.Context(), w.person, id, noon), "twice does no harm")
-	require.ErrorIs(t, w.FinishUpload(t.Context(), w.person, id, noon), ErrUploadOver)
+	require.NoError(t, w.CancelUpload(t.Context(), w.author, id, noon))
+	require.NoError(t, w.CancelUpload(t.Context(), w.author, id, noon), "twice does no harm")
+	require.ErrorIs(t, w.FinishUpload(t.Context(), w.author, id, noon), ErrUploadOver)
 	w.nothing()
 
 	// Cancelled while its job runs: the job ends at its next step.
 	id = w.begin("SSL-100", raw)
-	require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
+	require.NoError(t, w.FinishUpload(t.Context(), w.author, id, noon))
 	u := w.get(id)
-	require.NoError(t, w.CancelUpload(t.Context(), w.person, id, noon))
+	require.NoError(t, w.CancelUpload(t.Context(), w.author, id, noon))
 	require.ErrorIs(t, w.ingest(t.Context(), u, noon), errOver)
 	require.NoError(t, w.ProcessUpload(t.Context(), id, noon))
 	w.nothing()
 
 	// Too late: the version comes.
 	id = w.begin("SSL-100", raw)
-	require.NoError(t, w.FinishUpload(t.Context(), w.person, id, noon))
+	require.NoError(t, w.FinishUpload(t.Context(), w.author, id, noon))
 	require.NoError(t, w.step(t.Context(), w.get(id), StepStore, noon))
-	require.ErrorIs(t, w.CancelUpload(t.Context(), w.person, id, noon), ErrUploadTooLate)
+	require.ErrorIs(t, w.CancelUpload(t.Context(), w.author, id, noon), ErrUploadTooLate)
 }
 
 func TestTheSweepGivesUpWhatIsAbandonedAndPicksUpWhatIsInterrupted(t *testing.T) {
@@ -389,7 +390,7 @@ func TestTheSweepGivesUpWhatIsAbandonedAndPicksUpWhatIsInterrupted(t *testing.T)
 	raw := packagestest.Course("x")
 	abandoned := w.begin("SSL-100", raw)
 	interrupted := w.begin("SSL-100", raw)
-	require.NoError(t, w.FinishUpload(t.Context(), w.person, interrupted, noon))
+	require.NoError(t, w.FinishUpload(t.Context(), w.author, interrupted, noon))
 	require.NoError(t, w.Blobs.Put(t.Context(), chunkPrefix+"999999/0", bytes.NewReader([]byte("x")), 1))
 	jobsOf := func() int {
 		return w.count(`SELECT count(*) FROM river.river_job WHERE kind = 'courses.process_upload'`)
@@ -417,7 +418,7 @@ func TestTheSweepGivesUpWhatIsAbandonedAndPicksUpWhatIsInterrupted(t *testing.T)
 	require.Zero(t, w.chunks())
 
 	failing := w.begin("SSL-100", raw)
-	require.NoError(t, w.FinishUpload(t.Context(), w.person, failing, noon))
+	require.NoError(t, w.FinishUpload(t.Context(), w.author, failing, noon))
 	require.NoError(t, w.SweepUploads(t.Context(), noon.Add(25*time.Hour)))
 	require.Equal(t, "upload_failed", w.get(failing).Refusal)
 }
@@ -425,10 +426,10 @@ func TestTheSweepGivesUpWhatIsAbandonedAndPicksUpWhatIsInterrupted(t *testing.T)
 func TestAnUploadThatCannotFitIsRefusedBeforeItBegins(t *testing.T) {
 	t.Parallel()
 	w := newUploadWorld(t)
-	_, err := w.BeginUpload(t.Context(), w.person, "SSL-100", "p.zip", 0, noon)
+	_, err := w.BeginUpload(t.Context(), w.author, "SSL-100", "p.zip", 0, noon)
 	require.ErrorIs(t, err, ErrUploadEmpty)
-	_, err = w.BeginUpload(t.Context(), w.person, "SSL-100", "p.zip", packages.Usual.Package+1, noon)
+	_, err = w.BeginUpload(t.Context(), w.author, "SSL-100", "p.zip", packages.Usual.Package+1, noon)
 	require.ErrorIs(t, err, packages.ErrTooLarge)
-	_, err = w.BeginUpload(t.Context(), w.person, "GONE-1", "p.zip", 1, noon)
+	_, err = w.BeginUpload(t.Context(), w.author, "GONE-1", "p.zip", 1, noon)
 	require.ErrorIs(t, err, lms.ErrNotFound)
 }

@@ -149,3 +149,30 @@ func TestTheProductsSchemaAppliesToAnEmptyDatabaseAndASecondTimeDoesNothing(t *t
 	// Every table has an owner: it stands in a feature's schema or the job queue's.
 	require.Equal(t, 1, count(t, url, `SELECT count(*) FROM pg_tables WHERE schemaname = 'public'`), "goose's own table only")
 }
+
+func TestACourseOfEarlierBelongsToTheFirstPersonWhoSavedIt(t *testing.T) {
+	t.Parallel()
+	url := emptyDatabase(t)
+	earlier := fstest.MapFS{}
+	names, err := fs.Glob(files, "*.sql")
+	require.NoError(t, err)
+	for _, name := range names {
+		if name < "0010" {
+			data, err := files.ReadFile(name)
+			require.NoError(t, err)
+			earlier[name] = &fstest.MapFile{Data: data}
+		}
+	}
+	require.NoError(t, up(t.Context(), url, earlier, quiet))
+	conn := connect(t, url)
+	_, err = conn.Exec(t.Context(), `
+		INSERT INTO accounts.people (recorded_at) VALUES (now()), (now());
+		INSERT INTO courses.courses (code, title, sponsor, fee_cents, recorded_at) VALUES ('A-1', 'A', 'S', 0, now()), ('B-1', 'B', 'S', 0, now());
+		INSERT INTO accounts.audit (at, actor, action, object, origin) VALUES
+			(now(), NULL, 'course.saved', 'course/1', ''), (now(), 2, 'course.saved', 'course/1', ''),
+			(now(), 1, 'course.saved', 'course/1', ''), (now(), NULL, 'course.saved', 'course/2', ''), (now(), 1, 'version.published', 'version/2', '')`)
+	require.NoError(t, err)
+	require.NoError(t, Up(t.Context(), url, quiet))
+	require.Equal(t, 1, count(t, url, `SELECT count(*) FROM courses.authors WHERE (course, person) = (1, 2)`))
+	require.Equal(t, 1, count(t, url, `SELECT count(*) FROM courses.authors`), "the system's courses stay nobody's")
+}

@@ -137,6 +137,8 @@ func TestTheDemoServesItsCatalogStopsCleanlyAndStartsAgainOnTheSameData(t *testi
 	t.Logf("the demo served %.1f s after its start", time.Since(start).Seconds())
 	require.Contains(t, page(t, url+"/courses"), "13 courses")
 	require.Contains(t, first.out.String(), "caregiver@demo.example")
+	require.Contains(t, first.out.String(), url+"/demo/mail")
+	require.Contains(t, page(t, url+"/demo/mail"), "No messages yet")
 	first.stop()
 
 	again := startDemo(t, args...)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,8 +19,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mopd/cmd/internal/app"
+	"mopd/cmd/internal/mailbox"
 	"mopd/lms/pg/pglocal"
 	"mopd/lms/pg/pglocal/child"
+	"mopd/lms/secrets"
 	"mopd/migrations"
 )
 
@@ -46,7 +49,7 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 	defer closeLog()
 
 	fmt.Println("Starting the demo …")
-	settings, stop, err := c.parts(ctx)
+	settings, caught, stop, err := c.parts(ctx)
 	defer func() { err = errors.Join(err, stop()) }()
 	if err != nil {
 		return err
@@ -58,12 +61,12 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("port %d is taken; choose another one with --port: %w", c.Port, err)
 	}
-	a, err := app.New(ctx, settings, time.Now, log)
+	a, err := app.New(ctx, settings, time.Now, log, app.Extra{Name: "mailbox", Views: mailbox.Views, Routes: caught.Routes})
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	if err := seed(ctx, a, time.Now()); err != nil {
+	if err := seed(ctx, a, caught.Apps.Secret, time.Now()); err != nil {
 		return fmt.Errorf("fill the demo: %w", err)
 	}
 
@@ -81,12 +84,13 @@ func (c *runCommand) tell(url string) {
 	for _, p := range people {
 		fmt.Printf("    %-28s %s\n", p.Email, p.what)
 	}
+	fmt.Printf("\n  The second step of signing in, and whatever is mailed or texted, is at\n    %s/demo/mail\n", url)
 	fmt.Printf("\n  Everything is kept in %s\n  Ctrl-C stops.\n\n", c.Data)
 }
 
 // parts starts what the product stands on. stop ends what was started, also after
 // an error.
-func (c *runCommand) parts(ctx context.Context) (s app.Settings, stop func() error, err error) {
+func (c *runCommand) parts(ctx context.Context) (s app.Settings, caught *mailbox.Mailbox, stop func() error, err error) {
 	var stops []func(context.Context) error
 	stop = func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
@@ -97,23 +101,39 @@ func (c *runCommand) parts(ctx context.Context) (s app.Settings, stop func() err
 		}
 		return err
 	}
-	s = app.Settings{AppURL: fmt.Sprintf("http://localhost:%d", c.Port), ContentHost: "localhost", Stores: app.Stores{S3Bucket: "courses"}}
-	if s.SecretKey, err = keep(filepath.Join(c.Data, "secret-key")); err != nil {
-		return s, stop, err
+	s = app.Settings{AppURL: fmt.Sprintf("http://localhost:%d", c.Port), ContentHost: "localhost", EmailCodes: true, Stores: app.Stores{S3Bucket: "courses"}}
+	if s.SecretKey, err = keep(filepath.Join(c.Data, "secret-key"), newSecret); err != nil {
+		return s, caught, stop, err
 	}
-	if s.S3SecretKey, err = keep(filepath.Join(c.Data, "store-key")); err != nil {
-		return s, stop, err
+	if s.S3SecretKey, err = keep(filepath.Join(c.Data, "store-key"), newSecret); err != nil {
+		return s, caught, stop, err
 	}
 	s.S3AccessKey = "demo"
+	dataKey, err := keep(filepath.Join(c.Data, "data-key"), secrets.NewKey)
+	if err != nil {
+		return s, caught, stop, err
+	}
+	s.DataKeys = []string{dataKey}
+
+	if caught, err = mailbox.Start(ctx); err != nil {
+		return s, caught, stop, err
+	}
+	stops = append(stops, func(context.Context) error { caught.Stop(); return nil })
+	if caught.Apps.Secret, err = keep(filepath.Join(c.Data, "authenticator-secret"), newAppSecret); err != nil {
+		return s, caught, stop, err
+	}
+	caught.Apps.Owners = staff()
+	s.SMTPURL, s.TextGatewayURL, s.TextGatewayToken = caught.SMTPURL(), caught.TextURL(), caught.TextToken()
+	s.MailFrom = "Child Care Training <no-reply@demo.example>"
 
 	if s.DatabaseURL = c.DatabaseURL; s.DatabaseURL != "" {
 		if err := ownDatabase(ctx, s.DatabaseURL); err != nil {
-			return s, stop, err
+			return s, caught, stop, err
 		}
 	} else {
 		cluster, err := pglocal.Start(ctx, pglocal.Options{Dir: filepath.Join(c.Data, "postgres"), Durable: true})
 		if err != nil {
-			return s, stop, err
+			return s, caught, stop, err
 		}
 		stops = append(stops, cluster.Stop)
 		s.DatabaseURL = cluster.URL("postgres")
@@ -121,11 +141,11 @@ func (c *runCommand) parts(ctx context.Context) (s app.Settings, stop func() err
 
 	store, address, err := startStore(ctx, filepath.Join(c.Data, "store"), s.S3AccessKey, s.S3SecretKey)
 	if err != nil {
-		return s, stop, err
+		return s, caught, stop, err
 	}
 	stops = append(stops, func(ctx context.Context) error { return store.Stop(ctx, syscall.SIGTERM) })
 	s.S3Endpoint = address
-	return s, stop, nil
+	return s, caught, stop, nil
 }
 
 // startStore runs "demo store" as a child, since it changes the folder in which
@@ -143,19 +163,28 @@ func startStore(ctx context.Context, dir, accessKey, secretKey string) (*child.P
 }
 
 // keep reads the secret in a file, which it makes when it is missing.
-func keep(file string) (string, error) {
+func keep(file string, fresh func() string) (string, error) {
 	switch b, err := os.ReadFile(file); {
 	case err == nil:
 		return string(b), nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("demo secret: %w", err)
 	}
-	secret := rand.Text() + rand.Text()
+	secret := fresh()
 	if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
 		return "", fmt.Errorf("demo secret: %w", err)
 	}
 	return secret, nil
 }
+
+// newAppSecret is a secret for an authenticator app (RFC 4226 §4, 160 bits).
+func newAppSecret() string {
+	b := make([]byte, 20)
+	rand.Read(b)
+	return base32.StdEncoding.EncodeToString(b)
+}
+
+func newSecret() string { return rand.Text() + rand.Text() }
 
 // defaultData is demo-data in this folder, unless Postgres, which never runs as
 // root, could not enter it.

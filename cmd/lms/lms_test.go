@@ -11,10 +11,12 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"mopd/cmd/internal/mailbox"
 	"mopd/courses/packages/packagestest"
 	"mopd/lms"
 	"mopd/lms/blob"
 	"mopd/lms/lmstest"
+	"mopd/lms/secrets"
 )
 
 // asProgram makes the tests' binary be the program.
@@ -42,12 +44,19 @@ func newShell(t *testing.T) shell {
 
 func (s shell) run(stdin string, args ...string) (stdout, stderr string, err error) {
 	s.Helper()
+	return s.runWith(nil, stdin, args...)
+}
+
+// runWith adds to the environment.
+func (s shell) runWith(env []string, stdin string, args ...string) (stdout, stderr string, err error) {
+	s.Helper()
 	self, err := os.Executable()
 	require.NoError(s, err)
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(s.Context(), self, args...)
 	cmd.Env = append(os.Environ(), asProgram+"=yes", "DATABASE_URL="+s.db, "S3_ENDPOINT="+s.store.Endpoint, "S3_ACCESS_KEY="+s.store.AccessKey,
 		"S3_SECRET_KEY="+s.store.SecretKey, "S3_BUCKET="+s.store.Bucket)
+	cmd.Env = append(cmd.Env, env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
 	err = cmd.Run()
 	return out.String(), errs.String(), err
@@ -133,6 +142,19 @@ func TestARevisedPackageKeepsWhatIsNotGiven(t *testing.T) {
 	require.Contains(t, s.refused(packagestest.Course("four"), "--code=SSL-100", "--approval=A-3"), "hours: ")
 }
 
+func TestAPublishedCourseBelongsToTheAuthorWhoIsNamed(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	pkg := packagestest.Course("one")
+	named := append(strings.Fields(newCourse), "--author=ana@example.org")
+	require.Contains(t, s.refused(pkg, named...), "MOPD ID", "there is nobody of this address")
+	_, stderr, err := s.run("correct horse battery\n", "user", "add", "--email=ana@example.org", "--given=Ana", "--family=Lopez", "--role=author")
+	require.NoError(t, err, stderr)
+	s.publish(pkg, named...)
+	require.Equal(t, "SSL-100 ana@example.org", query[string](s, `SELECT c.code || ' ' || l.email FROM courses.authors a
+		JOIN courses.courses c ON c.id = a.course JOIN accounts.logins l ON l.person = a.person`))
+}
+
 func TestABrokenPackageSaysWhyInWordsAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	s := newShell(t)
@@ -165,4 +187,42 @@ func TestAnAccountIsAdded(t *testing.T) {
 	require.Error(t, err)
 	require.Contains(t, stderr, "no password")
 	require.Equal(t, 1, query[int](s, `SELECT count(*) FROM accounts.people`))
+}
+
+func TestAFreshDataKeyIsPrinted(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	one, stderr, err := s.run("", "key")
+	require.NoError(t, err, stderr)
+	_, err = secrets.Parse([]string{one})
+	require.NoError(t, err)
+	other, _, err := s.run("", "key")
+	require.NoError(t, err)
+	require.NotEqual(t, one, other)
+}
+
+func TestTheDoctorSaysWhetherTheMailServerAnswers(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	caught, err := mailbox.Start(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(caught.Stop)
+	env := []string{
+		"APP_URL=https://learn.example.org", "CONTENT_HOST=content.example.org", "SECRET_KEY=" + strings.Repeat("k", 32),
+		"DATA_KEYS=" + secrets.NewKey() + "," + secrets.NewKey(), "MAIL_FROM=Child Care Training <no-reply@example.org>", "SMTP_URL=" + caught.SMTPURL(),
+	}
+	said, stderr, err := s.runWith(env, "", "doctor")
+	require.NoError(t, err, stderr)
+	require.Contains(t, said, "mail server: 127.0.0.1:")
+	require.Contains(t, said, "text messages: none")
+	require.Contains(t, said, "all is well")
+
+	said, stderr, err = s.runWith(append(env, "SMTP_URL=smtp://127.0.0.1:1"), "", "doctor")
+	require.Error(t, err)
+	require.Contains(t, stderr, "reach the mail server")
+	require.NotContains(t, said, "all is well")
+
+	_, stderr, err = s.runWith(append(env, "DATA_KEYS=none"), "", "doctor")
+	require.Error(t, err)
+	require.Contains(t, stderr, "data key 1: want id:base64")
 }

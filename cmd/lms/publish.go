@@ -18,6 +18,7 @@ import (
 type publishCommand struct {
 	app.Stores
 	Package string `arg:"" type:"existingfile" help:"Course package, a ZIP file."`
+	Author  string `help:"Somebody who may work on the course from now on: e-mail address or MOPD ID of a person with the role of author. A new course without one is the administrators'."`
 	courseFlags
 }
 
@@ -55,13 +56,17 @@ func (c *publishCommand) Run(ctx context.Context, _ *slog.Logger) error {
 		return err
 	}
 	defer db.Close()
-	service := courses.New(courses.Dependencies{DB: db, Blobs: blobs, Audit: accounts.New(accounts.Dependencies{DB: db})})
+	people, err := accounts.New(accounts.Dependencies{DB: db})
+	if err != nil {
+		return err
+	}
+	service := courses.New(courses.Dependencies{DB: db, Blobs: blobs, Audit: people, People: people})
 	facts, err := c.facts(ctx, service, lms.DateOf(now))
 	if err != nil {
 		return err
 	}
-	version, err := service.Publish(ctx, courses.Actor{}, courses.PublishRequest{
-		Facts: facts, Name: filepath.Base(c.Package), Package: file, Size: info.Size(),
+	version, err := service.Publish(ctx, courses.System, courses.PublishRequest{
+		Facts: facts, Name: filepath.Base(c.Package), Package: file, Size: info.Size(), Author: c.Author,
 	}, now)
 	if err != nil {
 		return err

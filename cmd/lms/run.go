@@ -85,6 +85,15 @@ func (c *doctorCommand) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	defer a.Close()
 	fmt.Printf("object store: bucket %s reached\n", c.S3Bucket)
+	if err := a.Mail.Reach(ctx); err != nil {
+		return err
+	}
+	fmt.Printf("mail server: %s reached\n", a.Mail.Server())
+	if a.Mail.CanText() {
+		fmt.Printf("text messages: through %s\n", c.TextGatewayURL)
+	} else {
+		fmt.Println("text messages: none, no gateway is set")
+	}
 	fmt.Printf("application: %s, content at %s\n", c.AppURL, a.Web.ContentURL("LABEL"))
 	fmt.Println("all is well")
 	return nil

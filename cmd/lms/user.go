@@ -24,7 +24,7 @@ type userAddCommand struct {
 	Given       string     `help:"First name." required:""`
 	Family      string     `help:"Last name." required:""`
 	Lang        string     `help:"Language of the person's pages." enum:"en,es" default:"en"`
-	Role        []lms.Role `help:"Role beyond caregiver: author, finance, registrar or administrator. May be repeated."`
+	Role        []lms.Role `help:"Role beyond caregiver: director, trainer, author, finance, registrar, inspector, help_desk or administrator. May be repeated."`
 }
 
 // Run is called by kong.
@@ -39,7 +39,11 @@ func (c *userAddCommand) Run(ctx context.Context, _ *slog.Logger) error {
 		return err
 	}
 	defer db.Close()
-	p, err := accounts.New(accounts.Dependencies{DB: db}).Add(ctx, accounts.NewPerson{
+	people, err := accounts.New(accounts.Dependencies{DB: db})
+	if err != nil {
+		return err
+	}
+	p, err := people.Add(ctx, accounts.NewPerson{
 		Given: c.Given, Family: c.Family, Email: c.Email, Password: line.Text(), Lang: c.Lang, Roles: c.Role,
 	}, time.Now())
 	if err != nil {

@@ -67,7 +67,8 @@ type Service struct {
 	passkeys *webauthn.WebAuthn
 }
 
-// New makes the service.
+// New makes the service. A command line needs no more than a DB, to add people and to
+// write the audit trail.
 func New(d Dependencies) (*Service, error) {
 	if d.MOPDDigits == 0 {
 		d.MOPDDigits = 6
@@ -75,13 +76,18 @@ func New(d Dependencies) (*Service, error) {
 	if d.MOPDDigits < 6 || d.MOPDDigits > 9 {
 		return nil, fmt.Errorf("MOPD IDs of %d digits: want 6 to 9", d.MOPDDigits)
 	}
-	passkeys, err := webauthn.New(&webauthn.Config{
+	s := &Service{Dependencies: d, hasher: newHasher(2 * runtime.NumCPU())}
+	if d.AppURL == nil {
+		return s, nil
+	}
+	var err error
+	s.passkeys, err = webauthn.New(&webauthn.Config{
 		RPID: d.AppURL.Hostname(), RPDisplayName: d.Words.Text("en", "site.name"), RPOrigins: []string{d.AppURL.Scheme + "://" + d.AppURL.Host},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("passkeys: %w", err)
 	}
-	return &Service{d, newHasher(2 * runtime.NumCPU()), passkeys}, nil
+	return s, nil
 }
 
 // Routes hangs the feature's pages on the application.

@@ -107,6 +107,53 @@ func (s *Service) insertAuthenticator(ctx context.Context, tx pgx.Tx, p lms.Pers
 	return id, updateSecret(ctx, tx, id, s.Keys.Seal([]byte(secret), secretContext(id)))
 }
 
+// Equip gives a person a second factor without asking them, for accounts that a
+// deployment makes: an authenticator app that holds the secret (base 32) already, or,
+// without one, codes by e-mail. Who has a factor keeps it.
+func (s *Service) Equip(ctx context.Context, p lms.PersonID, secret string, now time.Time) error {
+	return s.forPerson(ctx, p, func(tx pgx.Tx) error {
+		factors, err := selectFactors(ctx, tx, p)
+		if err != nil || len(factors) > 0 {
+			return err
+		}
+		if secret == "" {
+			_, err = insertEmailFactor(ctx, tx, p, now)
+			return err
+		}
+		id, err := s.insertAuthenticator(ctx, tx, p, secret, "", now)
+		if err != nil {
+			return err
+		}
+		return confirmFactor(ctx, tx, id, now)
+	})
+}
+
+// Reseal seals the secrets of authenticator apps anew that another key than the first
+// one sealed, and tells how many there were. A secret that changes meanwhile is sealed
+// by the first key anyway.
+func (s *Service) Reseal(ctx context.Context) (n int, err error) {
+	for after := int64(0); ; {
+		batch, err := selectSecrets(ctx, s.DB, after)
+		if err != nil || len(batch) == 0 {
+			return n, err
+		}
+		for _, f := range batch {
+			after = f.ID
+			if !s.Keys.NeedsReseal(f.Secret) {
+				continue
+			}
+			secret, err := s.Keys.Open(f.Secret, secretContext(f.ID))
+			if err != nil {
+				return n, fmt.Errorf("secret of factor %d: %w", f.ID, err)
+			}
+			if err := replaceSecret(ctx, s.DB, f.ID, f.Secret, s.Keys.Seal(secret, secretContext(f.ID))); err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+}
+
 // AuthenticatorKey is the key that an authenticator app reads from the QR code, while
 // it is being set up.
 //

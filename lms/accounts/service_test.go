@@ -8,6 +8,7 @@ import (
 
 	"mopd/lms"
 	"mopd/lms/lmstest"
+	"mopd/lms/secrets"
 	"mopd/lms/web"
 )
 
@@ -61,4 +62,27 @@ func TestTheTokenOfASessionChangesWithEachStep(t *testing.T) {
 	require.NotEqual(t, first.Token, again.Token)
 	require.Zero(t, w.count(`SELECT count(*) FROM accounts.sessions WHERE token_hash = $1`, []byte(again.Token)), "tokens are stored as hashes")
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.sessions WHERE token_hash = $1`, web.HashToken(again.Token)))
+}
+
+func TestSecretsAreSealedAnewUnderAFreshKeyAndStillWork(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.add(maya())
+	a, _ := w.protect("maya@example.org", lmstest.Now)
+	old, fresh := w.key, secrets.NewKey()
+	var err error
+	w.Keys, err = secrets.Parse([]string{fresh, old})
+	require.NoError(t, err)
+	n, err := w.Reseal(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	n, err = w.Reseal(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, n, "nothing is left to do")
+
+	w.Keys, err = secrets.Parse([]string{fresh})
+	require.NoError(t, err)
+	now := lmstest.Now.Add(time.Hour)
+	_, err = w.Prove(t.Context(), w.identified("maya@example.org", now), Proof{Factor: a.factor, Code: a.code(now), Origin: desk}, now)
+	require.NoError(t, err, "without the old key")
 }

@@ -22,6 +22,22 @@ func selectSecret(ctx context.Context, db pg.Querier, id int64) ([]byte, error) 
 	return pg.Value[[]byte](ctx, db, "select secret", `SELECT secret FROM accounts.factors WHERE id = $1 AND kind = 'authenticator'`, id)
 }
 
+type sealedSecret struct {
+	ID     int64
+	Secret []byte
+}
+
+// selectSecrets are the next sealed secrets after a factor.
+func selectSecrets(ctx context.Context, db pg.Querier, after int64) ([]sealedSecret, error) {
+	return pg.Rows[sealedSecret](ctx, db, "select secrets", `SELECT id, secret FROM accounts.factors
+		WHERE kind = 'authenticator' AND secret <> '' AND id > $1 ORDER BY id LIMIT 500`, after)
+}
+
+// replaceSecret replaces a sealed secret that is still the same.
+func replaceSecret(ctx context.Context, db pg.Execer, id int64, old, sealed []byte) error {
+	return pg.Exec(ctx, db, "replace secret", `UPDATE accounts.factors SET secret = $3 WHERE id = $1 AND secret = $2`, id, old, sealed)
+}
+
 // insertAuthenticator makes one that is not confirmed and whose secret is still to be
 // sealed under its id.
 func insertAuthenticator(ctx context.Context, tx pgx.Tx, p lms.PersonID, label string, now time.Time) (int64, error) {

@@ -36,8 +36,9 @@ const password = "correct horse battery"
 // world is the service on a database of its own. Mail is posted and stays unsent.
 type world struct {
 	*Service
-	t  *testing.T
-	db *pgxpool.Pool
+	t   *testing.T
+	db  *pgxpool.Pool
+	key string // that seals secrets
 
 	mu     sync.Mutex
 	fenced []lms.PersonID
@@ -48,7 +49,8 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, db: lmstest.DB(t)}
 	inserter, err := jobs.NewInserter(w.db, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	keys, err := secrets.Parse([]string{secrets.NewKey()})
+	w.key = secrets.NewKey()
+	keys, err := secrets.Parse([]string{w.key})
 	require.NoError(t, err)
 	outbox, err := mail.New(mail.Config{SMTPURL: "smtp://127.0.0.1:1", From: "Training <no-reply@example.org>", Gateway: noGateway{}, Jobs: inserter, Keys: keys})
 	require.NoError(t, err)

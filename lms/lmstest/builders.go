@@ -2,6 +2,8 @@ package lmstest
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -25,6 +27,9 @@ var Today = lms.DateOf(Now)
 // built numbers what the builders make, so that codes and addresses are unique.
 var built atomic.Int64
 
+// noPassword is the hash of no password.
+const noPassword = "$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
 // Person records a caregiver with a MOPD ID. Nobody can sign in as them: their
 // login has no password.
 //
@@ -38,12 +43,29 @@ func Person(t testing.TB, db *pgxpool.Pool, change ...func(*lms.Person)) lms.Per
 		insert(t, tx, &p.ID, `INSERT INTO accounts.people (lang, recorded_at) VALUES ($1, $2) RETURNING id`, p.Lang, Now)
 		write(t, tx, `INSERT INTO accounts.mopd_ids (id, person, recorded_at) VALUES ($1, $2, $3)`, p.MOPDID, p.ID, Now)
 		write(t, tx, `INSERT INTO accounts.names (person, given, family, recorded_at) VALUES ($1, $2, $3, $4)`, p.ID, p.Given, p.Family, Now)
-		write(t, tx, `INSERT INTO accounts.logins (person, email, password_hash) VALUES ($1, $2, '')`, p.ID, p.Email)
+		write(t, tx, `INSERT INTO accounts.logins (person, email, password_hash) VALUES ($1, $2, $3)`, p.ID, p.Email, noPassword)
 		for _, role := range p.Roles {
 			write(t, tx, `INSERT INTO accounts.roles (person, role) VALUES ($1, $2)`, p.ID, role)
 		}
 	})
 	return p
+}
+
+// Session opens a session of somebody who has signed in at an instant, a second factor
+// just given, and gives its token.
+//
+//	token := lmstest.Session(t, db, person.ID, lmstest.Now, func(v *lms.Viewer) { v.Stage = lms.Enrolling })
+func Session(t testing.TB, db *pgxpool.Pool, p lms.PersonID, now time.Time, change ...func(*lms.Viewer)) string {
+	t.Helper()
+	v := lms.Viewer{Stage: lms.SignedIn, ProvedAt: now}
+	apply(&v, change)
+	token := rand.Text()
+	hash := sha256.Sum256([]byte(token))
+	record(t, db, func(tx pgx.Tx) {
+		write(t, tx, `INSERT INTO accounts.sessions (token_hash, person, stage, proved_at, origin, agent, opened_at, seen_at)
+			VALUES ($1, $2, $3, $4, '127.0.0.1', 'Chrome/156 Linux', $5, $5)`, hash[:], p, v.Stage, v.ProvedAt, now)
+	})
+	return token
 }
 
 // Course records a free course of 1.25 clock hours with a published version and an

@@ -59,7 +59,8 @@ func openOffice(t testing.TB, change func(*office)) *office {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
 	t.Cleanup(func() {
-		require.NoError(t, s.Close())
+		_ = s.Close()
+		_ = l.Close() // which the server does not know yet when it has only just started
 		require.NoError(t, <-served)
 	})
 	return o

@@ -44,6 +44,19 @@ func (s *Server) Download(path string, action lms.Action, h fiber.Handler) {
 // Routes are all routes registered so far.
 func (s *Server) Routes() []Route { return s.routes }
 
+// Paths are the methods and paths that the application and the content hosts answer
+// to, as their routers know them: a route that went around Get and Post shows here.
+func (s *Server) Paths() (app, content []string) { return paths(s.app), paths(s.content) }
+
+func paths(app *fiber.App) (list []string) {
+	for _, r := range app.GetRoutes(true) {
+		if r.Method != fiber.MethodHead {
+			list = append(list, r.Method+" "+r.Path)
+		}
+	}
+	return list
+}
+
 func (s *Server) route(r Route, h fiber.Handler) {
 	s.routes = append(s.routes, r)
 	handler := func(c *fiber.Ctx) error {

@@ -86,8 +86,8 @@ func New(cfg Config) (*Server, error) {
 		app.Use(s.deadline, s.locate)
 	}
 	s.app.Use(s.securityHeaders, s.identify, s.protect, s.readable)
-	s.app.Get("/static/*", s.static)
-	s.app.Post("/language", s.chooseLanguage)
+	s.Get("/static/*", lms.Browse, s.static)
+	s.Post("/language", lms.Browse, s.chooseLanguage)
 	return s, nil
 }
 

@@ -136,6 +136,8 @@ func hangProbes(s *Server) {
 	s.Get("/from", lms.Browse, func(c *fiber.Ctx) error { return c.SendString(From(c)) })
 	s.Get("/mine", lms.Learn, say)
 	s.Get("/author", lms.Publish, say)
+	s.Get("/secure", lms.Secure, say)
+	s.Post("/secure", lms.Secure, say)
 	s.Post("/change", lms.Browse, say)
 	s.Post("/mine", lms.Learn, say)
 	s.PutChunk("/upload/:n", lms.Browse, func(c *fiber.Ctx) error { return c.JSON(len(c.Body())) })
@@ -339,6 +341,31 @@ func TestWhoMayNotOpenAPageIsToldWhereToGo(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, s.get("/mine", sessionCookie, "nobody").StatusCode)
 }
 
+func TestAHalfOpenSessionIsLedToWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	for session, way := range map[string]string{"half": "/account/prove", "new": "/account/factors/new"} {
+		got := s.get("/mine", sessionCookie, session)
+		require.Equal(t, http.StatusSeeOther, got.StatusCode)
+		require.Equal(t, way+"?next=%2Fmine", got.Header.Get("Location"), session)
+		require.Equal(t, http.StatusUnauthorized, s.change(request{method: "POST", path: "/mine"}, session).StatusCode)
+		require.NotContains(t, s.get("/probe", sessionCookie, session).body, "Training report", "no page of an account shows")
+		require.Contains(t, s.get("/probe", sessionCookie, session).body, `action="/sign-out"`)
+	}
+}
+
+func TestWhatNeedsARecentProofAsksForItAgain(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	require.Equal(t, http.StatusOK, s.get("/secure", sessionCookie, "maya").StatusCode)
+	require.Equal(t, http.StatusOK, s.get("/mine", sessionCookie, "stale").StatusCode)
+	got := s.get("/secure", sessionCookie, "stale")
+	require.Equal(t, "/account/prove?next=%2Fsecure", got.Header.Get("Location"))
+	answer := s.change(request{method: "POST", path: "/secure", header: map[string]string{"Referer": "https://" + appHost + "/secure"}}, "stale")
+	require.Equal(t, http.StatusUnauthorized, answer.StatusCode)
+	require.Contains(t, answer.body, `href="/account/prove?next=%2Fsecure"`)
+}
+
 func TestAnOutageIsNotTakenForASignOut(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, http.StatusInternalServerError, serve(t).get("/mine", sessionCookie, "down").StatusCode)
@@ -388,7 +415,7 @@ func TestRoutesTellWhatEachLetsSomebodyDo(t *testing.T) {
 	require.NoError(t, err)
 	s.Get("/a", lms.Browse, nil)
 	s.PutChunk("/b/:n", lms.Publish, nil)
-	require.Equal(t, []Route{{Method: "GET", Path: "/a", Action: lms.Browse}, {Method: "PUT", Path: "/b/:n", Action: lms.Publish, chunks: true}}, s.Routes())
+	require.Equal(t, []Route{{Method: "GET", Path: "/static/*", Action: lms.Browse}, {Method: "POST", Path: "/language", Action: lms.Browse}, {Method: "GET", Path: "/a", Action: lms.Browse}, {Method: "PUT", Path: "/b/:n", Action: lms.Publish, chunks: true}}, s.Routes())
 }
 
 func TestAnErrorIsNeverKeptByACache(t *testing.T) {

@@ -22,7 +22,9 @@ import (
 	"mopd/lms/blob"
 	"mopd/lms/enrollments"
 	"mopd/lms/jobs"
+	"mopd/lms/mail"
 	"mopd/lms/pg"
+	"mopd/lms/secrets"
 	"mopd/lms/web"
 	"mopd/lms/words"
 	"mopd/player"
@@ -62,6 +64,12 @@ type Settings struct {
 	EmailCodes     bool     `help:"Let caregivers get the codes of their second step by e-mail." env:"EMAIL_CODES" default:"true" negatable:""`
 	MOPDDigits     int      `help:"Digits of new MOPD IDs, 6 to 9." env:"MOPD_ID_DIGITS" name:"mopd-id-digits" default:"6"`
 	TrustedProxies []string `help:"Addresses of reverse proxies whose X-Forwarded-For counts." env:"TRUSTED_PROXIES"`
+
+	DataKeys         []string `help:"Keys that encrypt secrets at rest, the same for every process; the first one seals, all open. lms key makes one." env:"DATA_KEYS" required:"" placeholder:"id:base64"`
+	SMTPURL          string   `help:"Mail server, smtp:// with STARTTLS or smtps://." name:"smtp-url" env:"SMTP_URL" required:"" placeholder:"smtp://user:password@host:587"`
+	MailFrom         string   `help:"Sender of every e-mail." env:"MAIL_FROM" required:"" placeholder:"Child Care Training <no-reply@example.org>"`
+	TextGatewayURL   string   `help:"Gateway that takes text messages as JSON; without it none are sent." name:"text-gateway-url" env:"TEXT_GATEWAY_URL" placeholder:"https://…"`
+	TextGatewayToken string   `help:"Bearer token for the gateway." env:"TEXT_GATEWAY_TOKEN" placeholder:"…"`
 }
 
 // App is the whole product in one process.
@@ -74,20 +82,32 @@ type App struct {
 	Enrollments *enrollments.Service
 	Player      *player.Service
 	Registry    *registry.Service
+	Mail        *mail.Outbox
+	Keys        *secrets.Keyring
 
 	jobs *jobs.Client
 	now  func() time.Time
 	log  *slog.Logger
 }
 
+// Extra is what a demo or a test shows beside the product.
+type Extra struct {
+	Name   string // of its templates, as a feature's
+	Views  fs.FS
+	Routes func(*web.Server)
+}
+
 // New connects the product to its database and object store and wires its features.
 // Time is what now says.
-func New(ctx context.Context, s Settings, now func() time.Time, log *slog.Logger) (*App, error) {
+func New(ctx context.Context, s Settings, now func() time.Time, log *slog.Logger, extras ...Extra) (*App, error) {
 	appURL, err := url.Parse(s.AppURL)
 	if err != nil {
 		return nil, fmt.Errorf("application URL: %w", err)
 	}
 	a := &App{now: now, log: log}
+	if a.Keys, err = secrets.Parse(s.DataKeys); err != nil {
+		return nil, err
+	}
 	if a.DB, a.Blobs, err = s.Open(ctx); err != nil {
 		return nil, err
 	}
@@ -95,13 +115,21 @@ func New(ctx context.Context, s Settings, now func() time.Time, log *slog.Logger
 		a.Close()
 		return nil, err
 	}
+	if a.Mail, err = mail.New(mail.Config{SMTPURL: s.SMTPURL, From: s.MailFrom, Gateway: s.gateway(), Jobs: a.jobs, Keys: a.Keys}); err != nil {
+		a.Close()
+		return nil, err
+	}
 	if err := a.wire(appURL, s); err != nil {
 		a.Close()
 		return nil, err
 	}
+	views := Views()
+	for _, e := range extras {
+		views[e.Name] = e.Views
+	}
 	a.Web, err = web.New(web.Config{
 		AppURL: appURL, ContentHost: s.ContentHost, Secret: []byte(s.SecretKey), TrustedProxies: s.TrustedProxies,
-		Now: now, Log: log, Sessions: a.Accounts, Views: Views(),
+		Now: now, Log: log, Sessions: a.Accounts, Views: views,
 	})
 	if err != nil {
 		a.Close()
@@ -110,7 +138,18 @@ func New(ctx context.Context, s Settings, now func() time.Time, log *slog.Logger
 	for _, feature := range []interface{ Routes(*web.Server) }{a.Accounts, a.Courses, a.Enrollments, a.Player, a.Registry} {
 		feature.Routes(a.Web)
 	}
+	for _, e := range extras {
+		e.Routes(a.Web)
+	}
 	return a, nil
+}
+
+// gateway is where text messages go, or nil.
+func (s Settings) gateway() mail.Gateway {
+	if s.TextGatewayURL == "" {
+		return nil
+	}
+	return mail.HTTPGateway{URL: s.TextGatewayURL, Token: s.TextGatewayToken}
 }
 
 // wire makes the features and hands each what it needs of the others.
@@ -126,7 +165,7 @@ func (a *App) wire(appURL *url.URL, s Settings) error {
 	if err != nil {
 		return err
 	}
-	a.Courses = courses.New(courses.Dependencies{DB: a.DB, Blobs: a.Blobs, Jobs: a.jobs, Audit: a.Accounts})
+	a.Courses = courses.New(courses.Dependencies{DB: a.DB, Blobs: a.Blobs, Jobs: a.jobs, Audit: a.Accounts, People: a.Accounts})
 	a.Registry = registry.New(registry.Dependencies{DB: a.DB, Jobs: a.jobs, Audit: a.Accounts})
 	a.Enrollments = enrollments.New(enrollments.Dependencies{DB: a.DB, Courses: a.Courses, Registry: a.Registry, Audit: a.Accounts})
 	a.Player = player.New(player.Dependencies{
@@ -172,7 +211,9 @@ func (a *App) Work(ctx context.Context) error {
 	a.Registry.Workers(workers, a.now)
 	a.Courses.Workers(workers, a.now)
 	a.Accounts.Workers(workers, a.now)
-	client, err := jobs.NewWorker(a.DB, workers, slices.Concat(a.Registry.Periodic(), a.Courses.Periodic(), a.Accounts.Periodic()), a.log, a.Courses.Queues()...)
+	a.Mail.Workers(workers)
+	periodic := slices.Concat(a.Registry.Periodic(), a.Courses.Periodic(), a.Accounts.Periodic())
+	client, err := jobs.NewWorker(a.DB, workers, periodic, a.log, slices.Concat(a.Courses.Queues(), a.Mail.Queues())...)
 	if err != nil {
 		return err
 	}

@@ -13,13 +13,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
 	"mopd/cmd/internal/app"
+	"mopd/cmd/internal/mailbox"
 	"mopd/lms"
 	"mopd/lms/accounts"
 	"mopd/lms/lmstest"
+	"mopd/lms/secrets"
 )
 
 func TestMain(m *testing.M) { lmstest.Main(m) }
@@ -32,6 +36,7 @@ type box struct {
 	testing.TB
 	url   string
 	clock *clock
+	mail  *mailbox.Mailbox
 }
 
 // clock runs like the real one, from wherever it is set to.
@@ -69,13 +74,17 @@ func newBoxAt(t testing.TB, h hosts, work bool) *box {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	store := lmstest.Store(t)
-	b := &box{TB: t, clock: &clock{}}
+	caught, err := mailbox.Start(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(caught.Stop)
+	b := &box{TB: t, clock: &clock{}, mail: caught}
 	b.url = fmt.Sprintf("http://%s:%d", h.app, l.Addr().(*net.TCPAddr).Port)
 	log := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	b.App, err = app.New(t.Context(), app.Settings{
 		Stores: app.Stores{DatabaseURL: lmstest.DatabaseURL(t), S3Endpoint: store.Endpoint, S3AccessKey: store.AccessKey, S3SecretKey: store.SecretKey, S3Bucket: store.Bucket},
-		AppURL: b.url, ContentHost: h.content, SecretKey: strings.Repeat("k", 32),
-	}, b.clock.Now, log)
+		AppURL: b.url, ContentHost: h.content, SecretKey: strings.Repeat("k", 32), EmailCodes: true, DataKeys: []string{secrets.NewKey()},
+		SMTPURL: caught.SMTPURL(), MailFrom: "Child Care Training <no-reply@example.org>", TextGatewayURL: caught.TextURL(), TextGatewayToken: caught.TextToken(),
+	}, b.clock.Now, log, app.Extra{Name: "mailbox", Views: mailbox.Views, Routes: caught.Routes})
 	require.NoError(t, err)
 
 	ctx, stop := context.WithCancel(context.Background())
@@ -112,13 +121,16 @@ func (b *box) person(given string, roles ...lms.Role) lms.Person {
 	return p
 }
 
-// signIn signs a tab in through the page.
+// signIn gives a tab a session of somebody, as if they had signed in with both
+// factors just now.
 func (p *tab) signIn(who lms.Person) {
 	p.Helper()
-	p.open("/sign-in")
-	p.fill("#email", who.Email)
-	p.fill("#password", password)
-	p.click("main form button")
+	token := lmstest.Session(p, p.box.DB, who.ID, p.box.clock.Now())
+	p.do("become "+who.Given, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, network.SetCookie, network.SetCookieParams{Name: "__Host-session", Value: token, URL: p.box.url, Path: "/", Secure: new(true), HTTPOnly: new(true)})
+		return err
+	}))
+	p.open("/my-courses")
 	p.until("somebody is signed in", `document.querySelector('form[action="/sign-out"]')`)
 }
 

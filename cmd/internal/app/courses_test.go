@@ -62,7 +62,7 @@ func onePackage(t testing.TB) []byte {
 // publish makes a course of 1.25 clock hours from a package.
 func (b *box) publish(code, title string, pkg io.ReaderAt, size int64, fee lms.Money) {
 	b.Helper()
-	_, err := b.Courses.Publish(b.Context(), courses.Actor{}, courses.PublishRequest{
+	_, err := b.Courses.Publish(b.Context(), courses.System, courses.PublishRequest{
 		Facts: courses.Facts{
 			Code: code, Title: title, Summary: "A course to try.", Sponsor: "Office of Childhood", Topics: []string{"Safety"}, Fee: fee,
 			Approval: courses.Approval{Number: "A-" + code, Hours: 5, From: lms.Date{Year: 2020, Month: 1, Day: 1}, Approver: "Office of Childhood"},

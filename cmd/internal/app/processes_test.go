@@ -21,6 +21,7 @@ import (
 	"mopd/lms"
 	"mopd/lms/lmstest"
 	"mopd/lms/pg"
+	"mopd/lms/secrets"
 )
 
 // Promises about what is killed are tested on real processes of the real program.
@@ -54,6 +55,7 @@ func newSite(t testing.TB) *site {
 	t.Cleanup(db.Close)
 	s := &site{TB: t, db: db, url: "http://learn.ce.localhost:9999"}
 	s.env = append(os.Environ(), "DATABASE_URL="+database, "APP_URL="+s.url, "CONTENT_HOST=content.ce.localhost", "SECRET_KEY="+strings.Repeat("k", 32),
+		"DATA_KEYS="+secrets.NewKey(), "SMTP_URL=smtp://127.0.0.1:1", "MAIL_FROM=Child Care Training <no-reply@example.org>",
 		"S3_ENDPOINT="+store.Endpoint, "S3_ACCESS_KEY="+store.AccessKey, "S3_SECRET_KEY="+store.SecretKey, "S3_BUCKET="+store.Bucket)
 	return s
 }

@@ -137,7 +137,7 @@ func TestWrongTurnsSayWhatToDo(t *testing.T) {
 	p.accessibleInBoth("sign-in")
 	p.fill("#email", maya.Email)
 	p.fill("#password", "not the password")
-	p.click("main form button")
+	p.submit("/sign-in")
 	p.sees("The e-mail address or the password is not right")
 	p.until("the address is still there", `document.querySelector("#email").value == "maya@example.org"`)
 	p.accessibleInBoth("sign-in-wrong")
@@ -154,7 +154,7 @@ func TestWrongTurnsSayWhatToDo(t *testing.T) {
 // submit sends the form with an action, as its button would.
 func (p *tab) submit(action string) {
 	p.Helper()
-	p.click(`form[action="` + action + `"] button`)
+	p.click(`form[action="` + action + `"] button:not([type=button])`)
 }
 
 func (p *tab) attestOnly() {
