@@ -11,7 +11,7 @@ import (
 )
 
 // listed are the people whom a query finds; $1 to $3 are its parts.
-const listed = `WITH listed AS (
+const listed = `(
 		SELECT person FROM accounts.names WHERE accounts.name_words(given, family) @@ accounts.fold(nullif($1, ''))::tsquery
 		UNION SELECT person FROM accounts.mopd_ids WHERE id = $2::bigint
 		UNION SELECT person FROM accounts.addresses WHERE lower(email) ~>=~ nullif($3, '') AND lower(email) ~<~ ($3 || chr(1114111))
@@ -19,7 +19,7 @@ const listed = `WITH listed AS (
 	)`
 
 func countListed(ctx context.Context, db pg.Querier, q query) (int, error) {
-	return pg.Value[int](ctx, db, "count people", listed+` SELECT count(*) FROM listed`, q.names, q.number, q.address)
+	return pg.Value[int](ctx, db, "count people", `SELECT count(*) FROM `+listed+` l`, q.names, q.number, q.address)
 }
 
 // selectListed are some of the people whom a query finds, in the order of their names.
@@ -27,8 +27,8 @@ func selectListed(ctx context.Context, db pg.Querier, q query, limit, offset int
 	rows, err := pg.Rows[struct {
 		personRow
 		SignedInAt *time.Time
-	}](ctx, db, "select people", listed+`, page AS (
-			SELECT l.person, lower(n.family) AS family, lower(n.given) AS given FROM listed l
+	}](ctx, db, "select people", `WITH page AS (
+			SELECT l.person, lower(n.family) AS family, lower(n.given) AS given FROM `+listed+` l
 				JOIN LATERAL (SELECT given, family FROM accounts.names WHERE person = l.person ORDER BY recorded_at DESC LIMIT 1) n ON true
 			ORDER BY 2, 3, 1 LIMIT $4 OFFSET $5
 		) SELECT `+personColumns+`,
