@@ -184,13 +184,13 @@ func TestAuthorsComeAndGoOnRecord(t *testing.T) {
 	require.ErrorIs(t, w.RemoveAuthor(t.Context(), System, "SSL-100", ben.Viewer.ID, noon), ErrLastAuthor)
 
 	rows, err := pg.Values[string](t.Context(), w.DB, "trail", `SELECT concat_ws(' ', action, actor, subject, origin) FROM accounts.audit
-		WHERE action LIKE 'course.author%' ORDER BY id`)
+		WHERE action LIKE 'author%' ORDER BY id`)
 	require.NoError(t, err)
 	ana := w.author.Viewer.ID
 	require.Equal(t, []string{
-		fmt.Sprintf("course.author_added %d %d 192.0.2.1", ana, ana),
-		fmt.Sprintf("course.author_added %d %d 192.0.2.1", ana, ben.Viewer.ID),
-		fmt.Sprintf("course.author_removed %d %d 192.0.2.1", ben.Viewer.ID, ana),
+		fmt.Sprintf("author_added %d %d 192.0.2.1", ana, ana),
+		fmt.Sprintf("author_added %d %d 192.0.2.1", ana, ben.Viewer.ID),
+		fmt.Sprintf("author_removed %d %d 192.0.2.1", ben.Viewer.ID, ana),
 	}, rows)
 }
 

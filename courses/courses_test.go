@@ -172,7 +172,7 @@ func TestAPublishedPackageIsServedByteForByte(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, raw, w.read(blob.Key(version.PackageSHA256)))
 	require.Equal(t, 6, version.FileCount)
-	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.audit WHERE action = 'version.published'`))
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.audit WHERE action = 'version_published'`))
 }
 
 func TestPublishingTheSamePackageAgainChangesNothing(t *testing.T) {

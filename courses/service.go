@@ -162,7 +162,7 @@ func (s *Service) saved(ctx context.Context, tx pgx.Tx, actor Actor, id lms.Cour
 	if err := saveApproval(ctx, tx, id, f.Approval, now); err != nil {
 		return err
 	}
-	return s.audit(ctx, tx, actor, "course.saved", fmt.Sprintf("course/%d", id), now)
+	return s.audit(ctx, tx, actor, "course_saved", fmt.Sprintf("course/%d", id), now)
 }
 
 // saveApproval records an approval unless it is none or stands so already. From today
@@ -237,7 +237,7 @@ func (s *Service) setState(ctx context.Context, tx pgx.Tx, actor Actor, v lms.Ve
 	if err := updateVersionState(ctx, tx, v, state, now); err != nil {
 		return err
 	}
-	return s.audit(ctx, tx, actor, "version."+string(state), fmt.Sprintf("version/%d", v), now)
+	return s.audit(ctx, tx, actor, "version_"+string(state), fmt.Sprintf("version/%d", v), now)
 }
 
 func (s *Service) audit(ctx context.Context, tx pgx.Tx, actor Actor, action, object string, now time.Time) error {

@@ -124,7 +124,7 @@ func (s *Service) becomes(ctx context.Context, tx pgx.Tx, actor Actor, course lm
 	if err != nil || !added {
 		return err
 	}
-	return s.auditAuthor(ctx, tx, actor, "course.author_added", course, p, now)
+	return s.auditAuthor(ctx, tx, actor, "author_added", course, p, now)
 }
 
 // RemoveAuthor takes somebody, or the actor themselves, out of a course's authors.
@@ -146,7 +146,7 @@ func (s *Service) RemoveAuthor(ctx context.Context, actor Actor, code string, p 
 		if err := deleteAuthor(ctx, tx, course, p); err != nil {
 			return err
 		}
-		return s.auditAuthor(ctx, tx, actor, "course.author_removed", course, p, now)
+		return s.auditAuthor(ctx, tx, actor, "author_removed", course, p, now)
 	}))
 }
 

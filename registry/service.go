@@ -162,7 +162,7 @@ func (s *Service) record(ctx context.Context, tx pgx.Tx, who lms.PersonID, c lms
 		}
 	}
 	return s.Audit.Audit(ctx, tx, lms.AuditEntry{
-		Action: "credit " + string(d.Status), Subject: c.Person, Object: fmt.Sprintf("credit/%d", id), At: now,
+		Action: "credit_" + string(d.Status), Subject: c.Person, Object: fmt.Sprintf("credit/%d", id), At: now,
 	})
 }
 

@@ -252,7 +252,7 @@ func TestPostingTwiceGivesOneCreditAndOneAuditLine(t *testing.T) {
 	var subject lms.PersonID
 	require.NoError(t, w.db.QueryRow(t.Context(), `SELECT action, object, subject FROM accounts.audit`).Scan(&action, &object, &subject))
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.audit`))
-	require.Equal(t, "credit credited", action)
+	require.Equal(t, "credit_credited", action)
 	require.Contains(t, object, "credit/")
 	require.Equal(t, p.ID, subject)
 }

@@ -184,6 +184,17 @@ func (s *Service) Routes(w *web.Server) {
 	w.Post("/account/factors/:id/remove", lms.Secure, h.removeFactor)
 	w.Get("/account/recovery-codes", lms.Secure, h.askRecoveryCodes)
 	w.Post("/account/recovery-codes", lms.Secure, h.newRecoveryCodes)
+
+	w.Get("/people", lms.LookUp, h.people)
+	w.Get("/people/:id", lms.LookUp, h.person)
+	w.Get("/people/:id/name", lms.Identify, h.correctForm)
+	w.Post("/people/:id/name", lms.Identify, h.correct)
+	w.Get("/people/:id/roles", lms.GrantRoles, h.rolesForm)
+	w.Post("/people/:id/roles", lms.GrantRoles, h.changeRoles)
+	w.Post("/people/:id/sessions/end", lms.GrantRoles, h.endPersonsSessions)
+	w.Get("/audit", lms.ReadAudit, h.audit)
+	w.Download("/audit/export.csv", lms.ReadAudit, h.exportAudit)
+	w.Get("/account/looks", lms.Learn, h.looks)
 }
 
 // Workers registers the feature's jobs; now gives a job its instant.

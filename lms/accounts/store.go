@@ -102,6 +102,6 @@ func selectAddresses(ctx context.Context, db pg.Querier, p lms.PersonID) ([]stri
 }
 
 func insertAudit(ctx context.Context, tx pgx.Tx, e lms.AuditEntry) error {
-	return pg.Exec(ctx, tx, "insert audit", `INSERT INTO accounts.audit (at, actor, action, subject, object, origin)
-		VALUES ($1, nullif($2, 0), $3, nullif($4, 0), $5, $6)`, e.At, int64(e.Actor), e.Action, int64(e.Subject), e.Object, e.From)
+	return pg.Exec(ctx, tx, "insert audit", `INSERT INTO accounts.audit (at, actor, action, subject, object, note, origin)
+		VALUES ($1, nullif($2, 0), $3, nullif($4, 0), $5, $6, $7)`, e.At, int64(e.Actor), e.Action, int64(e.Subject), e.Object, e.Note, e.From)
 }

@@ -134,7 +134,7 @@ func (s *Service) setAside(ctx context.Context, tx pgx.Tx, p lms.PersonID, id lm
 	if err := updateReady(ctx, tx, id); err != nil {
 		return err
 	}
-	return s.audit(ctx, tx, "set aside", p, id, from, now)
+	return s.audit(ctx, tx, "set_aside", p, id, from, now)
 }
 
 // Enrollment finds an enrollment.

@@ -242,7 +242,7 @@ func TestASecondCourseStartsOnlyWhenTheFirstIsSetAside(t *testing.T) {
 	require.Equal(t, lms.Ready, w.enrollment(first.ID).State)
 	require.Equal(t, lms.Active, w.enrollment(second.ID).State)
 	require.Equal(t, []lms.PersonID{p.ID}, w.fenced)
-	require.Equal(t, []string{"set aside", "started"}, w.trail)
+	require.Equal(t, []string{"set_aside", "started"}, w.trail)
 }
 
 func TestNothingIsSetAsideForACourseThatCannotStart(t *testing.T) {
@@ -264,7 +264,7 @@ func TestSettingAsideKeepsTheCourseReadyAndStopsItsPlayer(t *testing.T) {
 	require.ErrorIs(t, w.SetAside(t.Context(), p.ID, e.ID, "", lmstest.Now), lms.ErrNotActive, "the second time changes nothing")
 	require.Equal(t, lms.Ready, w.enrollment(e.ID).State)
 	require.Equal(t, []lms.PersonID{p.ID}, w.fenced)
-	require.Equal(t, []string{"set aside"}, w.trail)
+	require.Equal(t, []string{"set_aside"}, w.trail)
 }
 
 func TestSomebodyElsesEnrollmentCannotBeFound(t *testing.T) {

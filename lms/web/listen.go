@@ -80,10 +80,16 @@ func unwanted(h *fasthttp.RequestHeader) bool {
 // limits are what a request may take, judged by its head alone.
 func (s *Server) limits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	path, _, _ := strings.Cut(string(h.RequestURI()), "?")
-	if len(h.Cookie(sessionCookie)) > 0 && s.takesChunks(string(h.Method()), path) {
-		return fasthttp.RequestConfig{ReadTimeout: chunkTime, MaxRequestBodySize: MaxChunk}
-	}
 	if _, isContent := s.label(string(h.Host())); isContent {
+		return fasthttp.RequestConfig{WriteTimeout: fileTime}
+	}
+	if len(h.Cookie(sessionCookie)) == 0 {
+		return fasthttp.RequestConfig{}
+	}
+	switch r := s.routeOf(string(h.Method()), path); {
+	case r.chunks:
+		return fasthttp.RequestConfig{ReadTimeout: chunkTime, MaxRequestBodySize: MaxChunk}
+	case r.file:
 		return fasthttp.RequestConfig{WriteTimeout: fileTime}
 	}
 	return fasthttp.RequestConfig{}

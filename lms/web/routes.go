@@ -18,9 +18,10 @@ type Route struct {
 	Path   string
 	Action lms.Action
 	chunks bool
+	file   bool
 }
 
-// Get registers a page. No GET has a side effect.
+// Get registers a page. No GET changes anything but that it is written down.
 func (s *Server) Get(path string, action lms.Action, h fiber.Handler) {
 	s.route(Route{Method: fiber.MethodGet, Path: path, Action: action}, h)
 }
@@ -33,6 +34,11 @@ func (s *Server) Post(path string, action lms.Action, h fiber.Handler) {
 // PutChunk registers a route whose body is one chunk of an upload, MaxChunk at most.
 func (s *Server) PutChunk(path string, action lms.Action, h fiber.Handler) {
 	s.route(Route{Method: fiber.MethodPut, Path: path, Action: action, chunks: true}, h)
+}
+
+// Download registers a file that may take its time to leave.
+func (s *Server) Download(path string, action lms.Action, h fiber.Handler) {
+	s.route(Route{Method: fiber.MethodGet, Path: path, Action: action, file: true}, h)
 }
 
 // Routes are all routes registered so far.
@@ -69,13 +75,14 @@ func (s *Server) route(r Route, h fiber.Handler) {
 	}
 }
 
-func (s *Server) takesChunks(method, path string) bool {
+// routeOf is the first route that a request fits; the zero Route if none does.
+func (s *Server) routeOf(method, path string) Route {
 	for _, r := range s.routes {
-		if r.chunks && r.Method == method && fiber.RoutePatternMatch(path, r.Path) {
-			return true
+		if r.Method == method && fiber.RoutePatternMatch(path, r.Path) {
+			return r
 		}
 	}
-	return false
+	return Route{}
 }
 
 // wayIn is the page that removes what stands in the way, "" if there is none.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
+	"github.com/valyala/fasthttp"
 
 	"mopd/lms"
 )
@@ -416,6 +417,29 @@ func TestRoutesTellWhatEachLetsSomebodyDo(t *testing.T) {
 	s.Get("/a", lms.Browse, nil)
 	s.PutChunk("/b/:n", lms.Publish, nil)
 	require.Equal(t, []Route{{Method: "GET", Path: "/static/*", Action: lms.Browse}, {Method: "POST", Path: "/language", Action: lms.Browse}, {Method: "GET", Path: "/a", Action: lms.Browse}, {Method: "PUT", Path: "/b/:n", Action: lms.Publish, chunks: true}}, s.Routes())
+}
+
+func TestOnlyWhatIsMeantToTakeLongMayDoSo(t *testing.T) {
+	t.Parallel()
+	s, err := New(config())
+	require.NoError(t, err)
+	s.Download("/table.csv", lms.ReadAudit, nil)
+	s.PutChunk("/chunks/:n", lms.Publish, nil)
+	limits := func(method, path, cookie string) fasthttp.RequestConfig {
+		var h fasthttp.RequestHeader
+		h.SetMethod(method)
+		h.SetRequestURI(path)
+		h.SetHost(appHost)
+		h.SetCookie(cookie, "x")
+		return s.limits(&h)
+	}
+	require.Equal(t, fileTime, limits("GET", "/table.csv?from=2026-01-01", sessionCookie).WriteTimeout)
+	require.Equal(t, MaxChunk, limits("PUT", "/chunks/1", sessionCookie).MaxRequestBodySize)
+	for _, usual := range []fasthttp.RequestConfig{
+		limits("GET", "/table.csv", visitorCookie), limits("POST", "/table.csv", sessionCookie), limits("GET", "/", sessionCookie), limits("PUT", "/chunks/1", visitorCookie),
+	} {
+		require.Zero(t, usual)
+	}
 }
 
 func TestAnErrorIsNeverKeptByACache(t *testing.T) {
