@@ -200,7 +200,7 @@ func TestTheThirdTryInADayIsSeenByARegistrarWhetherThereIsSuchAProfileOrNot(t *t
 			_, err = w.AskClaim(t.Context(), c, desk.From, now)
 			require.ErrorIs(t, err, ErrTooManyTries)
 			w.claims(c, now.Add(time.Minute))
-			require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.worklist WHERE kind = 'claim' AND jsonb_array_length(details -> 'tries') = 2`), "one item, with every try")
+			require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.worklist WHERE kind = 'claim' AND jsonb_array_length(details -> 'tries') = 4`), "one item, with every try")
 
 			require.ErrorIs(t, w.AskRegistrar(t.Context(), token, "call me", "", now), lms.ErrForm)
 			require.NoError(t, w.AskRegistrar(t.Context(), token, "573-555-0142", "My name was Ode.", now))

@@ -91,16 +91,17 @@ func (s *Service) AskClaim(ctx context.Context, c Claim, from string, now time.T
 		return "", fmt.Errorf("request: %w", err)
 	}
 	return token, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		earlier, err := countClaims(ctx, tx, typed.MOPDID, now.Add(-24*time.Hour))
+		tries, err := selectTries(ctx, tx, typed.MOPDID, now.Add(-24*time.Hour))
 		if err != nil {
 			return err
 		}
-		listed := earlier+1 >= claimsBeforeHelp
+		tries = append(tries, claimTry{typed.Family, typed.Born, typed.Lang, from, now})
+		listed := len(tries) >= claimsBeforeHelp
 		if err := insertClaim(ctx, tx, hash, typed, listed, now); err != nil {
 			return err
 		}
 		if listed {
-			if err := upsertClaimItem(ctx, tx, typed, now); err != nil {
+			if err := upsertClaimItem(ctx, tx, typed.MOPDID, tries, now); err != nil {
 				return err
 			}
 		}
@@ -376,7 +377,11 @@ func (s *Service) AskRegistrar(ctx context.Context, token, contact, note string,
 		if err != nil {
 			return err
 		}
-		return appendClaimAsk(ctx, tx, c.MOPDID, ask)
+		err = appendClaimAsk(ctx, tx, c.MOPDID, ask)
+		if errors.Is(err, lms.ErrNotFound) {
+			return ErrLinkOver.Because(err)
+		}
+		return err
 	})
 }
 

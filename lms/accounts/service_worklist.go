@@ -260,6 +260,9 @@ func (s *Service) decide(ctx context.Context, v lms.Viewer, d Decision, outcome 
 	}))
 }
 
+// IsTwo tells whether an item is about two profiles that are not merged.
+func (c Case) IsTwo() bool { return c.Other != nil && c.Other.ID != c.Person.ID }
+
 // people are who an item is about.
 func (c Case) people() (ids []lms.PersonID) {
 	for _, d := range []*Dossier{c.Person, c.Other} {

@@ -10,8 +10,10 @@ import (
 	"mopd/lms/pg"
 )
 
-func countClaims(ctx context.Context, tx pgx.Tx, id lms.MOPDID, madeAfter time.Time) (int, error) {
-	return pg.Value[int](ctx, tx, "count claims", `SELECT count(*) FROM accounts.claims WHERE mopd_id = $1 AND made_at > $2`, id, madeAfter)
+// selectTries are the claims of a MOPD ID since an instant, the oldest first.
+func selectTries(ctx context.Context, tx pgx.Tx, id lms.MOPDID, madeAfter time.Time) ([]claimTry, error) {
+	return pg.Rows[claimTry](ctx, tx, "select claims", `SELECT family, born, lang, origin AS "from", made_at AS at FROM accounts.claims
+		WHERE mopd_id = $1 AND made_at > $2 ORDER BY made_at`, id, madeAfter)
 }
 
 func insertClaim(ctx context.Context, tx pgx.Tx, tokenHash []byte, c typedClaim, listed bool, now time.Time) error {
@@ -101,13 +103,13 @@ type claimTry struct {
 }
 
 // upsertClaimItem lets a registrar see a claim that does not get through: one item for
-// a MOPD ID, with every try.
-func upsertClaimItem(ctx context.Context, tx pgx.Tx, c typedClaim, now time.Time) error {
+// a MOPD ID, with every try, the last one last.
+func upsertClaimItem(ctx context.Context, tx pgx.Tx, id lms.MOPDID, tries []claimTry, now time.Time) error {
 	return pg.Exec(ctx, tx, "upsert worklist item", `INSERT INTO accounts.worklist AS w (kind, details, opened_at)
-		VALUES ('claim', jsonb_build_object('mopd_id', $1::integer, 'asks', '[]'::jsonb, 'tries', jsonb_build_array($2::jsonb)), $3)
+		VALUES ('claim', jsonb_build_object('mopd_id', $1::integer, 'asks', '[]'::jsonb, 'tries', $2::jsonb), $4)
 		ON CONFLICT ((details ->> 'mopd_id')) WHERE kind = 'claim' AND closed_at IS NULL
-		DO UPDATE SET details = jsonb_set(w.details, '{tries}', w.details -> 'tries' || $2::jsonb)`,
-		c.MOPDID, claimTry{c.Family, c.Born, c.Lang, c.From, now}, now)
+		DO UPDATE SET details = jsonb_set(w.details, '{tries}', w.details -> 'tries' || $3::jsonb)`,
+		id, tries, tries[len(tries)-1], now)
 }
 
 // appendClaimAsk adds how somebody can be reached.
