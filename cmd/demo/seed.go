@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"mopd/cmd/demo/coursekit"
@@ -42,6 +43,12 @@ func demoAccount(given, family, email, what string, roles ...lms.Role) demoPerso
 	return demoPerson{accounts.NewPerson{Given: given, Family: family, Email: email, Password: demoPassword, Roles: roles}, what}
 }
 
+// earlier are profiles that wait to be claimed.
+const earlier = `mopd_id,given,family,born,email,hired_on
+204118,Lucía,Núñez,1979-03-15,lucia@demo.example,2019-08-01
+204119,Sam,Carter,1985-11-02,sam@demo.example,2021-01-11
+`
+
 // staff are the addresses of those who need an authenticator app.
 func staff() (emails []string) {
 	for _, p := range people {
@@ -60,6 +67,9 @@ func seed(ctx context.Context, a *app.App, secret string, now time.Time) error {
 		if err := seedPerson(ctx, a.Accounts, p, secret, now); err != nil {
 			return fmt.Errorf("%s: %w", p.Email, err)
 		}
+	}
+	if _, err := a.Accounts.ImportPeople(ctx, strings.NewReader(earlier), now); err != nil {
+		return fmt.Errorf("people of the earlier registry: %w", err)
 	}
 	list, err := coursekit.Catalog()
 	if err != nil {

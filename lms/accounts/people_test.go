@@ -62,6 +62,30 @@ func (w *world) actions(p lms.Person) (actions []string) {
 	return actions
 }
 
+func TestAProfileThatWasMergedLeadsToTheOneThatStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	gone, stays, registrar := w.person("Maya", "Rivera"), w.person("Maya", "Ortiz"), w.person("Rita", "Registrar", lms.Registrar)
+	w.wrote(lms.AuditEntry{Actor: registrar.ID, Action: "name_corrected", Subject: gone.ID, At: lmstest.Now})
+	_, err := w.db.Exec(t.Context(), `INSERT INTO accounts.merges (from_person, into_person, recorded_at, by_person, reason) VALUES ($1, $2, $3, $4, 'one person')`,
+		gone.ID, stays.ID, lmstest.Now, registrar.ID)
+	require.NoError(t, err)
+	for _, typed := range []string{"Rivera", fmt.Sprint(gone.MOPDID), "Ortiz", fmt.Sprint(stays.MOPDID)} {
+		require.Equal(t, []string{"Maya Ortiz"}, w.found(typed), typed)
+	}
+	r, err := w.LookAt(t.Context(), at(registrar), gone.ID, desk.From, lmstest.Now)
+	require.NoError(t, err)
+	require.Equal(t, stays.ID, r.Person.ID)
+	require.Equal(t, []lms.MOPDID{gone.MOPDID}, r.Aliases)
+	require.Equal(t, "Rivera", r.Earlier[0].Family)
+	looks, _, err := w.Looks(t.Context(), stays.ID, 0)
+	require.NoError(t, err)
+	require.Len(t, looks, 2, "also those at the profile that was merged")
+	found, err := w.PersonBy(t.Context(), fmt.Sprint(gone.MOPDID))
+	require.NoError(t, err)
+	require.Equal(t, stays.ID, found)
+}
+
 func TestPeopleAreFoundByPartsOfNamesNumbersAndAddresses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

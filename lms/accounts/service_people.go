@@ -130,7 +130,11 @@ type Record struct {
 // Errors: lms.ErrNotFound.
 func (s *Service) LookAt(ctx context.Context, v lms.Viewer, id lms.PersonID, from string, now time.Time) (Record, error) {
 	var r Record
-	return r, pg.InTx(ctx, s.DB, func(tx pgx.Tx) (err error) {
+	return r, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		id, err := selectWhoStays(ctx, tx, id)
+		if err != nil {
+			return err
+		}
 		if r, err = s.record(ctx, tx, id, now); err != nil {
 			return err
 		}
@@ -143,7 +147,11 @@ func (s *Service) LookAt(ctx context.Context, v lms.Viewer, id lms.PersonID, fro
 // Errors: lms.ErrNotFound.
 func (s *Service) LookAtPerson(ctx context.Context, v lms.Viewer, id lms.PersonID, from string, now time.Time) (lms.Person, error) {
 	var p lms.Person
-	return p, pg.InTx(ctx, s.DB, func(tx pgx.Tx) (err error) {
+	return p, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		id, err := selectWhoStays(ctx, tx, id)
+		if err != nil {
+			return err
+		}
 		if p, err = selectPerson(ctx, tx, id); err != nil {
 			return err
 		}

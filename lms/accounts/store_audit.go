@@ -21,7 +21,9 @@ func selectAudit(ctx context.Context, db pg.Querier, f AuditFilter, limit int) (
 			coalesce((SELECT given || ' ' || family FROM accounts.names WHERE person = a.subject ORDER BY recorded_at DESC LIMIT 1), '') AS subject_name,
 			coalesce((SELECT id FROM accounts.mopd_ids WHERE person = a.subject ORDER BY recorded_at DESC, id LIMIT 1), 0) AS subject_mopd_id
 		FROM (SELECT * FROM accounts.audit
-			WHERE ($1::bigint = 0 OR subject = $1 OR actor = $1) AND ($2::bigint = 0 OR subject = $2) AND (NOT $3 OR actor <> subject)
+			WHERE ($1::bigint = 0 OR subject = ANY(ARRAY(SELECT person FROM accounts.pub_identities WHERE canonical = $1))
+					OR actor = ANY(ARRAY(SELECT person FROM accounts.pub_identities WHERE canonical = $1)))
+				AND ($2::bigint = 0 OR subject = ANY(ARRAY(SELECT person FROM accounts.pub_identities WHERE canonical = $2))) AND (NOT $3 OR actor <> subject)
 				AND ($4 = '' OR action = $4) AND ($5::timestamptz IS NULL OR at >= $5) AND ($6::timestamptz IS NULL OR at < $6)
 				AND ($7::bigint = 0 OR id < $7)
 			ORDER BY id DESC LIMIT $8) a
@@ -33,6 +35,6 @@ func selectAudit(ctx context.Context, db pg.Querier, f AuditFilter, limit int) (
 //
 // Errors: lms.ErrNotFound.
 func selectPersonBy(ctx context.Context, db pg.Querier, typed string) (lms.PersonID, error) {
-	return pg.Value[lms.PersonID](ctx, db, "select person by number or address", `SELECT person FROM accounts.mopd_ids WHERE id::text = $1
-		UNION SELECT person FROM accounts.logins WHERE lower(email) = lower($1)`, typed)
+	return pg.Value[lms.PersonID](ctx, db, "select person by number or address", `SELECT canonical FROM accounts.pub_identities WHERE person IN (
+		SELECT person FROM accounts.mopd_ids WHERE id::text = $1 UNION SELECT person FROM accounts.logins WHERE lower(email) = lower($1))`, typed)
 }

@@ -10,13 +10,14 @@ import (
 	"mopd/lms/pg"
 )
 
-// listed are the people whom a query finds; $1 to $3 are its parts.
-const listed = `(
+// listed are the people whom a query finds, by whatever they hold or held; $1 to $3 are
+// its parts. A profile that was merged away leads to the one that stays.
+const listed = `(SELECT DISTINCT coalesce(p.merged_into, p.id) AS person FROM accounts.people p WHERE p.id IN (
 		SELECT person FROM accounts.names WHERE accounts.name_words(given, family) @@ accounts.fold(nullif($1, ''))::tsquery
 		UNION SELECT person FROM accounts.mopd_ids WHERE id = $2::bigint
 		UNION SELECT person FROM accounts.addresses WHERE lower(email) ~>=~ nullif($3, '') AND lower(email) ~<~ ($3 || chr(1114111))
 		UNION SELECT person FROM accounts.logins WHERE lower(email) ~>=~ nullif($3, '') AND lower(email) ~<~ ($3 || chr(1114111))
-	)`
+	))`
 
 func countListed(ctx context.Context, db pg.Querier, q query) (int, error) {
 	return pg.Value[int](ctx, db, "count people", `SELECT count(*) FROM `+listed+` l`, q.names, q.number, q.address)
@@ -48,14 +49,25 @@ func selectSignedInAt(ctx context.Context, db pg.Querier, p lms.PersonID) (*time
 		(SELECT at FROM accounts.audit WHERE subject = $1 AND action = 'signed_in' ORDER BY id DESC LIMIT 1)`, p)
 }
 
-// selectNames are a person's names, the one in use first.
-func selectNames(ctx context.Context, db pg.Querier, p lms.PersonID) ([]Name, error) {
-	return pg.Rows[Name](ctx, db, "select names", `SELECT given, family, recorded_at FROM accounts.names WHERE person = $1 ORDER BY recorded_at DESC`, p)
+// selectWhoStays is the person that a profile belongs to today.
+//
+// Errors: lms.ErrNotFound.
+func selectWhoStays(ctx context.Context, db pg.Querier, p lms.PersonID) (lms.PersonID, error) {
+	return pg.Value[lms.PersonID](ctx, db, "select who stays", `SELECT canonical FROM accounts.pub_identities WHERE person = $1`, p)
 }
 
-// selectMOPDIDs are a person's numbers, the one in use first.
+// selectNames are a person's names, also those of profiles that were merged into
+// theirs, the one in use first.
+func selectNames(ctx context.Context, db pg.Querier, p lms.PersonID) ([]Name, error) {
+	return pg.Rows[Name](ctx, db, "select names", `SELECT given, family, recorded_at FROM accounts.names
+		WHERE person IN (SELECT person FROM accounts.pub_identities WHERE canonical = $1) ORDER BY person = $1 DESC, recorded_at DESC`, p)
+}
+
+// selectMOPDIDs are a person's numbers, also those of profiles that were merged into
+// theirs, the one in use first.
 func selectMOPDIDs(ctx context.Context, db pg.Querier, p lms.PersonID) ([]lms.MOPDID, error) {
-	return pg.Values[lms.MOPDID](ctx, db, "select MOPD IDs", `SELECT id FROM accounts.mopd_ids WHERE person = $1 ORDER BY recorded_at DESC, id`, p)
+	return pg.Values[lms.MOPDID](ctx, db, "select MOPD IDs", `SELECT id FROM accounts.mopd_ids
+		WHERE person IN (SELECT person FROM accounts.pub_identities WHERE canonical = $1) ORDER BY person = $1 DESC, recorded_at DESC, id`, p)
 }
 
 func updateBorn(ctx context.Context, tx pgx.Tx, p lms.PersonID, born lms.Date) error {
