@@ -28,17 +28,6 @@ func at(p lms.Person) lms.Viewer {
 	return lms.Viewer{Person: p, Stage: lms.SignedIn, ProvedAt: lmstest.Now}
 }
 
-// session opens a session of a person and gives its token.
-func (w *world) session(p lms.Person, now time.Time) string {
-	w.t.Helper()
-	var opened Opened
-	require.NoError(w.t, w.inTx(func(tx pgx.Tx) (err error) {
-		opened, err = w.Service.open(w.t.Context(), tx, newSession{person: p.ID, stage: lms.SignedIn, proved: true, origin: desk}, now)
-		return err
-	}))
-	return opened.Token
-}
-
 // found are the names of whom a search finds.
 func (w *world) found(typed string) (names []string) {
 	w.t.Helper()
@@ -197,8 +186,8 @@ func TestARecordShowsFactsAndNoSecrets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	registrar, p := at(w.person("Rita", "Registrar", lms.Registrar)), w.add(maya())
-	w.session(p, lmstest.Now)
-	w.session(p, lmstest.Now.Add(-2*time.Hour))
+	w.tokenOf(p, lms.SignedIn, lmstest.Now)
+	w.tokenOf(p, lms.SignedIn, lmstest.Now.Add(-2*time.Hour))
 	require.NoError(t, w.inTx(func(tx pgx.Tx) error {
 		if _, err := insertEmailFactor(t.Context(), tx, p.ID, lmstest.Now); err != nil {
 			return err
@@ -287,7 +276,7 @@ func TestAChangeOfRolesSignsThePersonOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	admin, p := at(w.person("Ada", "Admin", lms.Administrator)), w.add(maya())
-	token := w.session(p, lmstest.Now)
+	token := w.tokenOf(p, lms.SignedIn, lmstest.Now)
 	require.NoError(t, w.inTx(func(tx pgx.Tx) error {
 		return upsertComputer(t.Context(), tx, web.HashToken("computer"), p.ID, nil, lmstest.Now)
 	}))
@@ -359,8 +348,8 @@ func TestAnAdministratorEndsAllSessionsOfAPerson(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	admin, p, other := at(w.person("Ada", "Admin", lms.Administrator)), w.add(maya()), w.person("Ben", "Bystander")
-	tokens := []string{w.session(p, lmstest.Now), w.session(p, lmstest.Now)}
-	others := w.session(other, lmstest.Now)
+	tokens := []string{w.tokenOf(p, lms.SignedIn, lmstest.Now), w.tokenOf(p, lms.SignedIn, lmstest.Now)}
+	others := w.tokenOf(other, lms.SignedIn, lmstest.Now)
 	require.NoError(t, w.EndSessions(t.Context(), admin, p.ID, desk.From, lmstest.Now))
 	for _, token := range tokens {
 		_, err := w.Viewer(t.Context(), token, lmstest.Now)

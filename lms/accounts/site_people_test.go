@@ -63,7 +63,7 @@ type clerk struct {
 
 func (o office) clerk(p lms.Person, lang string) *clerk {
 	o.t.Helper()
-	return &clerk{office: o, token: o.session(p, officeTime), lang: lang}
+	return &clerk{office: o, token: o.tokenOf(p, lms.SignedIn, officeTime), lang: lang}
 }
 
 var formToken = regexp.MustCompile(`name="csrf" content="([^"]+)"`)
