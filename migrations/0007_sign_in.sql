@@ -92,14 +92,15 @@ CREATE TABLE accounts.recovery_codes (
     CONSTRAINT recovery_codes_pkey PRIMARY KEY (person, hash)
 );
 
--- The one code that was sent last, for each purpose.
+-- The one code that was sent last, for each purpose, in the session that asked for it.
 CREATE TABLE accounts.codes (
     person  bigint NOT NULL CONSTRAINT codes_person_fkey REFERENCES accounts.people,
+    session bigint NOT NULL,
     purpose text NOT NULL CONSTRAINT codes_purpose_known CHECK (purpose IN ('email', 'text', 'phone', 'claim')),
     hash    text NOT NULL,
     tries   integer NOT NULL DEFAULT 0,
     made_at timestamptz NOT NULL,
-    CONSTRAINT codes_pkey PRIMARY KEY (person, purpose)
+    CONSTRAINT codes_pkey PRIMARY KEY (person, session, purpose)
 );
 
 -- Links that were mailed, each for one use.

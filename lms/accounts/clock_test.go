@@ -46,14 +46,14 @@ func TestTimesAreElapsedTimes(t *testing.T) {
 		computer := newToken()
 		require.NoError(t, w.inTx(func(tx pgx.Tx) error {
 			for purpose, token := range links {
-				if err := insertLink(t.Context(), tx, web.HashToken(token), purpose, v.ID, []byte("{}"), start); err != nil {
+				if err := insertLink(t.Context(), tx, web.HashToken(token), purpose, v.ID, []byte(`{"email": "new@example.org"}`), start); err != nil {
 					return err
 				}
 			}
 			if err := upsertComputer(t.Context(), tx, web.HashToken(computer), v.ID, new(start.Add(rememberFor)), start); err != nil {
 				return err
 			}
-			return upsertCode(t.Context(), tx, v.ID, "email", hash, start)
+			return upsertCode(t.Context(), tx, v, "email", hash, start)
 		}))
 		proved := v
 		proved.ProvedAt = start
@@ -68,10 +68,10 @@ func TestTimesAreElapsedTimes(t *testing.T) {
 			}},
 			{"a session in use", 12 * time.Hour, func(now time.Time) error { _, err := w.Viewer(t.Context(), long, now); return err }},
 			{"a link to a password", 30 * time.Minute, func(now time.Time) error { return w.CheckReset(t.Context(), links[toReset], now) }},
-			{"a link to an address", 24 * time.Hour, func(now time.Time) error { _, err := w.PendingEmail(t.Context(), links[toEmail], now); return err }},
+			{"a link to an address", 24 * time.Hour, func(now time.Time) error { _, err := w.PendingEmail(t.Context(), v, links[toEmail], now); return err }},
 			{"a link to an account", 24 * time.Hour, func(now time.Time) error { _, err := w.PendingSignUp(t.Context(), links[toSignUp], now); return err }},
 			{"a code", 10 * time.Minute, func(now time.Time) error {
-				_, err := w.checkSent(t.Context(), v.ID, "email", code, now)
+				_, err := w.checkSent(t.Context(), v, "email", code, now)
 				return err
 			}},
 			{"a proof", 10 * time.Minute, func(now time.Time) error { return lms.Refusal(&proved, lms.Secure, now) }},

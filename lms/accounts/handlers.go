@@ -162,7 +162,7 @@ func (h handlers) proveForm(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if len(page.Ways) == 0 {
+	if len(page.Ways) == 0 && web.Session(c).Stage == lms.Enrolling {
 		return web.Redirect(c, "/account/factors/new?next="+url.QueryEscape(page.Next), "")
 	}
 	page.Sent = c.Query("sent") == "1"

@@ -154,7 +154,7 @@ func (h handlers) reset(c *fiber.Ctx) error {
 }
 
 func (h handlers) confirmEmailForm(c *fiber.Ctx) error {
-	email, err := h.PendingEmail(c.UserContext(), c.Params("token"), h.web.Now())
+	email, err := h.PendingEmail(c.UserContext(), *web.Viewer(c), c.Params("token"), h.web.Now())
 	if errors.Is(err, ErrLinkOver) {
 		return h.linkOver(c, "/account/email")
 	}
@@ -165,8 +165,8 @@ func (h handlers) confirmEmailForm(c *fiber.Ctx) error {
 }
 
 func (h handlers) confirmEmail(c *fiber.Ctx) error {
-	err := h.ConfirmEmail(c.UserContext(), c.Params("token"), web.From(c), h.web.Now())
-	if errors.Is(err, ErrLinkOver) {
+	err := h.ConfirmEmail(c.UserContext(), *web.Viewer(c), c.Params("token"), web.From(c), h.web.Now())
+	if errors.Is(err, ErrLinkOver) || errors.Is(err, ErrEmailTaken) {
 		return h.linkOver(c, "/account/email")
 	}
 	if err != nil {

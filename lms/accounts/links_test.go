@@ -71,7 +71,7 @@ func TestALinkToAnAccountWorksForADayAndForNothingElse(t *testing.T) {
 		}(),
 		"as a reset": w.CheckReset(t.Context(), link, lmstest.Now),
 		"as an address": func() error {
-			_, err := w.PendingEmail(t.Context(), link, lmstest.Now)
+			_, err := w.PendingEmail(t.Context(), lms.Viewer{}, link, lmstest.Now)
 			return err
 		}(),
 		"guessed": w.CheckReset(t.Context(), "", lmstest.Now),
@@ -244,7 +244,7 @@ func TestOfManyUsesOfALinkAtOnceOneCounts(t *testing.T) {
 	})
 	require.NoError(t, w.AskNewEmail(t.Context(), v, "new@example.org", desk.From, lmstest.Now))
 	link = token(w.lastLetter("new@example.org"))
-	lmstest.OneWins(t, w.db, ErrLinkOver, func(int) error { return w.ConfirmEmail(t.Context(), link, desk.From, lmstest.Now) })
+	lmstest.OneWins(t, w.db, ErrLinkOver, func(int) error { return w.ConfirmEmail(t.Context(), v, link, desk.From, lmstest.Now) })
 	require.Equal(t, 1, w.audited("email_changed"))
 }
 
@@ -295,7 +295,7 @@ func TestAPasswordIsChangedByWhoKnowsIt(t *testing.T) {
 	_, err = w.Viewer(t.Context(), elsewhere, lmstest.Now)
 	require.ErrorIs(t, err, lms.ErrUnauthenticated)
 	require.ErrorIs(t, w.CheckReset(t.Context(), reset, lmstest.Now), ErrLinkOver)
-	_, err = w.PendingEmail(t.Context(), moved, lmstest.Now)
+	_, err = w.PendingEmail(t.Context(), v, moved, lmstest.Now)
 	require.ErrorIs(t, err, ErrLinkOver, "whoever asked for it may have been somebody else")
 	for _, address := range []string{v.Email, "maya@old.example.org"} {
 		require.Equal(t, w.subject("es", "password_changed"), w.lastLetter(address).Subject, address)
@@ -329,17 +329,19 @@ func TestAnAddressChangesByALinkToTheNewOne(t *testing.T) {
 	typo, link := token(w.lastLetter("typo@example.org")), token(w.lastLetter("new@example.org"))
 	require.Equal(t, w.subject("es", "email_change_asked"), w.lastLetter(v.Email).Subject, "the old one is told")
 	require.Equal(t, "maya@example.org", w.open(v.Person, lms.SignedIn, lmstest.Now).Email, "nothing changed yet")
-	pending, err := w.PendingEmail(t.Context(), link, lmstest.Now)
+	pending, err := w.PendingEmail(t.Context(), v, link, lmstest.Now)
 	require.NoError(t, err)
 	require.Equal(t, "new@example.org", pending)
 
-	require.NoError(t, w.ConfirmEmail(t.Context(), link, desk.From, lmstest.Now.Add(time.Hour)))
+	stranger, _ := w.signedIn(named("Sly"), lmstest.Now)
+	require.ErrorIs(t, w.ConfirmEmail(t.Context(), stranger, link, desk.From, lmstest.Now), ErrLinkOver, "whoever else presses the button gives nobody an address")
+	require.NoError(t, w.ConfirmEmail(t.Context(), v, link, desk.From, lmstest.Now.Add(time.Hour)))
 	require.Equal(t, "new@example.org", w.open(v.Person, lms.SignedIn, lmstest.Now).Email)
 	require.Equal(t, w.subject("es", "email_changed"), w.lastLetter("maya@example.org").Subject)
 	require.ErrorIs(t, w.guess("maya@example.org", password, desk, lmstest.Now), ErrWrongPassword)
 	require.NoError(t, w.guess("new@example.org", password, desk, lmstest.Now))
-	require.ErrorIs(t, w.ConfirmEmail(t.Context(), link, desk.From, lmstest.Now), ErrLinkOver)
-	require.ErrorIs(t, w.ConfirmEmail(t.Context(), typo, desk.From, lmstest.Now), ErrLinkOver)
+	require.ErrorIs(t, w.ConfirmEmail(t.Context(), v, link, desk.From, lmstest.Now), ErrLinkOver)
+	require.ErrorIs(t, w.ConfirmEmail(t.Context(), v, typo, desk.From, lmstest.Now), ErrLinkOver)
 	require.ErrorIs(t, w.CheckReset(t.Context(), reset, lmstest.Now), ErrLinkOver, "what lies in the old mailbox works no more")
 	addresses, err := selectAddresses(t.Context(), w.db, v.ID)
 	require.NoError(t, err)
@@ -359,6 +361,6 @@ func TestAnAddressThatIsTakenIsNotTold(t *testing.T) {
 
 	w.add(named("Bea")) // after the mail
 	link := token(w.lastLetter("bea@example.org"))
-	require.ErrorIs(t, w.ConfirmEmail(t.Context(), link, desk.From, lmstest.Now), ErrEmailTaken)
+	require.ErrorIs(t, w.ConfirmEmail(t.Context(), v, link, desk.From, lmstest.Now), ErrEmailTaken)
 	require.Equal(t, "maya@example.org", w.open(v.Person, lms.SignedIn, lmstest.Now).Email)
 }

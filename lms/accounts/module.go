@@ -165,8 +165,8 @@ func (s *Service) Routes(w *web.Server) {
 	w.Post("/account/password", lms.Secure, h.changePassword)
 	w.Get("/account/email", lms.Secure, h.emailForm)
 	w.Post("/account/email", lms.Secure, h.changeEmail)
-	w.Get("/account/email/:token", lms.Browse, h.confirmEmailForm)
-	w.Post("/account/email/:token", lms.Browse, h.confirmEmail)
+	w.Get("/account/email/:token", lms.Learn, h.confirmEmailForm)
+	w.Post("/account/email/:token", lms.Learn, h.confirmEmail)
 	w.Post("/account/sessions/end", lms.Learn, h.signOutEverywhere)
 	w.Post("/account/sessions/:id/end", lms.Learn, h.endSession)
 

@@ -227,7 +227,7 @@ func TestAMailedCodeBearsFiveTries(t *testing.T) {
 
 func TestOfManyUsesOfAMailedCodeAtOnceOneCounts(t *testing.T) {
 	w, v, byEmail := withEmail(t)
-	use, err := w.checkSent(t.Context(), v.ID, string(ByEmail), w.sent(v, byEmail, lmstest.Now), lmstest.Now)
+	use, err := w.checkSent(t.Context(), v, string(ByEmail), w.sent(v, byEmail, lmstest.Now), lmstest.Now)
 	require.NoError(t, err)
 	lmstest.OneWins(t, w.db, ErrWrongCode, func(int) error { return w.inTx(use) }) // once looked at: hashing takes its time
 }
@@ -273,6 +273,9 @@ func TestARecoveryCodeWorksOnceHoweverItIsTyped(t *testing.T) {
 	}
 
 	later := lmstest.Now.Add(24 * time.Hour)
+	_, err = w.NewRecoveryCodes(t.Context(), v, desk.From, later)
+	require.ErrorIs(t, err, lms.ErrUnauthenticated, "the session ended long ago")
+	v = w.open(v.Person, lms.SignedIn, later)
 	fresh, err := w.NewRecoveryCodes(t.Context(), v, desk.From, later)
 	require.NoError(t, err)
 	require.ErrorIs(t, recover(codes[9], later), ErrWrongCode, "a new set replaces the old one")

@@ -112,7 +112,8 @@ func isName(s string) bool {
 // characters that no keyboard writes into one.
 func oneLine(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		joins := r == '\u200c' || r == '\u200d' // some scripts need them
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && !joins {
 			return -1
 		}
 		return r
@@ -121,7 +122,8 @@ func oneLine(s string) string {
 
 func isEmail(s string) bool {
 	a, err := mail.ParseAddress(s)
-	return err == nil && a.Address == s && len(s) <= emailLength && isASCII(s)
+	_, host, _ := strings.Cut(s, "@")
+	return err == nil && a.Address == s && len(s) <= emailLength && isASCII(s) && strings.Contains(host, ".") && !strings.Contains(s, "[")
 }
 
 // isASCII: not every mail server takes other addresses (RFC 6531).
@@ -136,8 +138,8 @@ func canBeBorn(born, today lms.Date) bool {
 
 var phoneNoise = regexp.MustCompile(`[\s().-]`)
 
-// phoneNumber is a number as people write it, in the form of E.164; a number without
-// a country is of the United States.
+// phoneNumber is a number of the United States or its neighbors (+1) as people write it, in
+// the form of E.164: text messages elsewhere cost more than a code is worth.
 func phoneNumber(written string) (string, bool) {
 	n := phoneNoise.ReplaceAllString(written, "")
 	switch {
@@ -146,7 +148,7 @@ func phoneNumber(written string) (string, bool) {
 	case regexp.MustCompile(`^1\d{10}$`).MatchString(n):
 		n = "+" + n
 	}
-	return n, regexp.MustCompile(`^\+[1-9]\d{7,14}$`).MatchString(n)
+	return n, regexp.MustCompile(`^\+1[2-9]\d{9}$`).MatchString(n)
 }
 
 // digits are the digits of a code as people type it, "123 456".

@@ -18,7 +18,7 @@ func TestATelephoneNumberIsReadAsPeopleWriteIt(t *testing.T) {
 	t.Parallel()
 	for written, want := range map[string]string{
 		"573 555 0100": "+15735550100", "(573) 555-0100": "+15735550100", "573.555.0100": "+15735550100", "1-573-555-0100": "+15735550100",
-		"+1 573 555 0100": "+15735550100", "+52 55 1234 5678": "+525512345678", "+44 20 7946 0958": "+442079460958", " 5735550100\n": "+15735550100",
+		"+1 573 555 0100": "+15735550100", "+52 55 1234 5678": "", "+44 20 7946 0958": "", "+881 6 2345 6789": "", "173 555 0100": "", " 5735550100\n": "+15735550100",
 		"": "", "555 0100": "", "573 555 0100 ext. 3": "", "+0 573 555 0100": "", "+1": "", "573555010": "", "+1234567890123456": "", "2 573 555 0100": "",
 		"５７３５５５０１００": "", "+15735550100;+15735550101": "", "++15735550100": "", "call me": "",
 	} {
@@ -50,7 +50,7 @@ func FuzzPhoneNumber(f *testing.F) {
 func TestHowANumberIsPunctuatedMakesNoDifference(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		digits := rapid.StringMatching(`[0-9]{10}`).Draw(t, "digits")
+		digits := rapid.StringMatching(`[2-9][0-9]{9}`).Draw(t, "digits")
 		want, ok := phoneNumber(digits)
 		require.True(t, ok)
 		written := ""

@@ -201,7 +201,11 @@ func (s *Service) BeginText(ctx context.Context, v lms.Viewer, written string, o
 	if !ok {
 		return 0, lms.ErrForm.WithField("phone", "phone_form")
 	}
-	return id, s.send(ctx, v.Person, "phone", now, func(tx pgx.Tx, code string) error {
+	err = take(ctx, s.DB, now, bucket{"texts to a number", []string{phone}, perSending}, bucket{"texts from a network", []string{networkOf(o.From)}, perTexts})
+	if err != nil {
+		return 0, err
+	}
+	return id, s.send(ctx, v, "phone", now, func(tx pgx.Tx, code string) error {
 		if err := deleteUnconfirmed(ctx, tx, v.ID, ByText); err != nil {
 			return err
 		}
@@ -231,7 +235,7 @@ func (s *Service) ConfirmFactor(ctx context.Context, v lms.Viewer, id int64, cod
 	if f.Kind == Authenticator {
 		use, err = s.checkAuthenticator(ctx, id, code, now)
 	} else {
-		use, err = s.checkSent(ctx, v.ID, "phone", code, now)
+		use, err = s.checkSent(ctx, v, "phone", code, now)
 	}
 	if err != nil {
 		return SetUp{}, err
@@ -283,11 +287,17 @@ func (s *Service) RemoveFactor(ctx context.Context, v lms.Viewer, id int64, from
 // NewRecoveryCodes replaces the viewer's recovery codes; they are to be shown this
 // once.
 func (s *Service) NewRecoveryCodes(ctx context.Context, v lms.Viewer, from string, now time.Time) ([]string, error) {
+	if err := take(ctx, s.DB, now, bucket{"recovery codes made", []string{fmt.Sprint(v.ID)}, perSending}); err != nil {
+		return nil, err
+	}
 	codes, hashes, err := s.makeRecoveryCodes(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return codes, s.forPerson(ctx, v.ID, func(tx pgx.Tx) error {
+		if err := touch(ctx, tx, v.Session, now); err != nil { // it may have been ended meanwhile
+			return err
+		}
 		if err := replaceRecoveryCodes(ctx, tx, v.ID, hashes, now); err != nil {
 			return err
 		}

@@ -91,6 +91,9 @@ type request struct {
 var (
 	perRequest        = pace{free: 3, base: time.Minute, most: 30 * time.Minute, forget: 2 * time.Hour}
 	perRequestNetwork = pace{free: 30, base: 5 * time.Second, most: time.Minute, forget: time.Hour}
+	// Whoever asks, an address gets no more than this, and always often enough that the
+	// last link which it got still works.
+	perMailed = pace{free: 5, base: 5 * time.Minute, most: 20 * time.Minute, forget: 2 * time.Hour}
 )
 
 // AskSignUp mails a link that makes the account, or tells at the address that it has
@@ -117,10 +120,11 @@ func (s *Service) AskReset(ctx context.Context, email, lang, from string, now ti
 }
 
 func (s *Service) ask(ctx context.Context, r request, from string, now time.Time) error {
-	err := take(ctx, s.DB, now,
-		bucket{"mail asked for", []string{strings.ToLower(r.Email)}, perRequest},
-		bucket{"mail asked for, network", []string{networkOf(from)}, perRequestNetwork})
-	if err != nil {
+	asked := []bucket{{"mail asked for", []string{string(r.Purpose), strings.ToLower(r.Email), networkOf(from)}, perRequest}}
+	for _, network := range networksOf(from) {
+		asked = append(asked, bucket{"mail asked for, network", []string{network}, perRequestNetwork})
+	}
+	if err := take(ctx, s.DB, now, asked...); err != nil {
 		return err
 	}
 	b, err := json.Marshal(r)
@@ -143,6 +147,13 @@ func (s *Service) answer(ctx context.Context, tx pgx.Tx, r request, now time.Tim
 	login, err := selectLogin(ctx, tx, r.Email, nil)
 	exists := err == nil
 	if err != nil && !errors.Is(err, lms.ErrNotFound) {
+		return err
+	}
+	err = take(ctx, s.DB, now, bucket{"mail sent", []string{string(r.Purpose), strings.ToLower(r.Email)}, perMailed})
+	if errors.Is(err, ErrTooManyTries) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	switch {
@@ -344,6 +355,9 @@ func (s *Service) putInForce(ctx context.Context, tx pgx.Tx, p lms.Person, hash 
 	if err := voidLinks(ctx, tx, p.ID, now, toReset, toEmail); err != nil {
 		return err
 	}
+	if err := forgetFactors(ctx, tx, p.ID); err != nil {
+		return err
+	}
 	computers, err := selectComputers(ctx, tx, p.ID)
 	if err != nil {
 		return err
@@ -370,11 +384,17 @@ func (s *Service) AskNewEmail(ctx context.Context, v lms.Viewer, email, from str
 	if !isEmail(email) || strings.EqualFold(email, v.Email) {
 		return lms.ErrForm.WithField("email", "email_form")
 	}
-	if err := take(ctx, s.DB, now, bucket{"mail asked for", []string{strings.ToLower(email)}, perRequest}); err != nil {
+	err := take(ctx, s.DB, now,
+		bucket{"address asked for", []string{fmt.Sprint(v.ID)}, perRequest},
+		bucket{"mail sent", []string{string(toEmail), strings.ToLower(email)}, perMailed})
+	if err != nil {
 		return err
 	}
 	return s.forPerson(ctx, v.ID, func(tx pgx.Tx) error {
 		if err := s.tell(ctx, tx, v.Person, "email_change_asked"); err != nil {
+			return err
+		}
+		if err := insertAudit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: "email_change_asked", Subject: v.ID, At: now, From: from}); err != nil {
 			return err
 		}
 		_, err := selectLogin(ctx, tx, email, nil)
@@ -388,54 +408,51 @@ func (s *Service) AskNewEmail(ctx context.Context, v lms.Viewer, email, from str
 	})
 }
 
-// PendingEmail is the address that a link confirms.
+// PendingEmail is the address that a link confirms for the person who asked for it:
+// whoever else opens it gives nobody an address.
 //
 // Errors: ErrLinkOver.
-func (s *Service) PendingEmail(ctx context.Context, token string, now time.Time) (string, error) {
-	_, a, err := s.newAddress(ctx, s.DB, token, now)
-	return a.Email, err
+func (s *Service) PendingEmail(ctx context.Context, v lms.Viewer, token string, now time.Time) (string, error) {
+	return s.newAddress(ctx, s.DB, v, token, now)
 }
 
-func (s *Service) newAddress(ctx context.Context, db pg.Querier, token string, now time.Time) (link, newAddress, error) {
-	var a newAddress
+func (s *Service) newAddress(ctx context.Context, db pg.Querier, v lms.Viewer, token string, now time.Time) (string, error) {
 	l, err := s.peek(ctx, db, toEmail, token, now)
-	if err == nil {
-		err = json.Unmarshal(l.Data, &a)
+	if err != nil {
+		return "", err
 	}
-	return l, a, err
+	if l.Person != v.ID {
+		return "", ErrLinkOver
+	}
+	var a newAddress
+	err = json.Unmarshal(l.Data, &a)
+	return a.Email, err
 }
 
 // ConfirmEmail puts a new address in force and tells the old one; other links that were
 // mailed are void.
 //
 // Errors: ErrLinkOver, ErrEmailTaken.
-func (s *Service) ConfirmEmail(ctx context.Context, token, from string, now time.Time) error {
-	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		l, a, err := s.newAddress(ctx, tx, token, now)
+func (s *Service) ConfirmEmail(ctx context.Context, v lms.Viewer, token, from string, now time.Time) error {
+	return s.forPerson(ctx, v.ID, func(tx pgx.Tx) error {
+		email, err := s.newAddress(ctx, tx, v, token, now)
 		if err != nil {
-			return err
-		}
-		if err := pg.LockPerson(ctx, tx, l.Person); err != nil {
 			return err
 		}
 		if err := s.use(ctx, tx, toEmail, token, now); err != nil {
 			return err
 		}
 		// What was mailed to the old address, or to another new one, works no more.
-		if err := voidLinks(ctx, tx, l.Person, now, toReset, toEmail); err != nil {
+		if err := voidLinks(ctx, tx, v.ID, now, toReset, toEmail); err != nil {
 			return err
 		}
-		p, err := selectPerson(ctx, tx, l.Person)
-		if err != nil {
+		if err := s.tell(ctx, tx, v.Person, "email_changed"); err != nil {
 			return err
 		}
-		if err := s.tell(ctx, tx, p, "email_changed"); err != nil {
+		if err := updateEmail(ctx, tx, v.ID, email, now); err != nil {
 			return err
 		}
-		if err := updateEmail(ctx, tx, l.Person, a.Email, now); err != nil {
-			return guards.Explain(err)
-		}
-		return insertAudit(ctx, tx, lms.AuditEntry{Actor: l.Person, Action: "email_changed", Subject: l.Person, At: now, From: from})
+		return insertAudit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: "email_changed", Subject: v.ID, At: now, From: from})
 	})
 }
 

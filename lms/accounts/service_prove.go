@@ -56,8 +56,9 @@ func atFactor(p lms.PersonID, where ...string) bucket {
 	return bucket{"second factor", append([]string{strconv.FormatInt(int64(p), 10)}, where...), perFactor}
 }
 
-// Ways are the factors with which a viewer can go on, best first. Staff who have only
-// weaker ones begin with these, and set up a better one next.
+// Ways are the factors with which a viewer can go on, best first. Who has only weaker
+// ones than they need begins with these, and sets up a better one next; but not after a
+// reset, since whoever reads the mail would need nothing else.
 func (s *Service) Ways(ctx context.Context, v lms.Viewer) ([]Factor, error) {
 	factors, err := selectFactors(ctx, s.DB, v.ID)
 	if err != nil {
@@ -65,6 +66,10 @@ func (s *Service) Ways(ctx context.Context, v lms.Viewer) ([]Factor, error) {
 	}
 	if ways := s.usable(v.Person, factors); len(ways) > 0 {
 		return ways, nil
+	}
+	where, err := selectProver(ctx, s.DB, v.ID, v.Session, nil)
+	if err != nil || where.Resets {
+		return nil, err
 	}
 	return slices.DeleteFunc(factors, func(f Factor) bool { return !f.Confirmed }), nil
 }
@@ -189,7 +194,7 @@ func (s *Service) checkProof(ctx context.Context, v lms.Viewer, p Proof, now tim
 	case Passkey:
 		return s.checkPasskey(ctx, v, p.Passkey, now)
 	default:
-		check, err := s.checkSent(ctx, v.ID, string(f.Kind), p.Code, now)
+		check, err := s.checkSent(ctx, v, string(f.Kind), p.Code, now)
 		return func(tx pgx.Tx) error {
 			if err := check(tx); err != nil {
 				return err
@@ -250,7 +255,7 @@ func (s *Service) SendCode(ctx context.Context, v lms.Viewer, factor int64, lang
 		return lms.ErrNotFound
 	}
 	f := ways[i]
-	return s.send(ctx, v.Person, string(f.Kind), now, func(tx pgx.Tx, code string) error {
+	return s.send(ctx, v, string(f.Kind), now, func(tx pgx.Tx, code string) error {
 		if f.Kind == ByText {
 			return s.Mail.PostText(ctx, tx, mail.Text{To: f.Phone, Body: s.Words.Text(lang, "mail.code.text", "Code", code)})
 		}
@@ -259,8 +264,8 @@ func (s *Service) SendCode(ctx context.Context, v lms.Viewer, factor int64, lang
 }
 
 // send makes a code for a purpose and hands it to post, in one transaction.
-func (s *Service) send(ctx context.Context, p lms.Person, purpose string, now time.Time, post func(tx pgx.Tx, code string) error) error {
-	if err := take(ctx, s.DB, now, bucket{"code sent", []string{strconv.FormatInt(int64(p.ID), 10)}, perSending}); err != nil {
+func (s *Service) send(ctx context.Context, v lms.Viewer, purpose string, now time.Time, post func(tx pgx.Tx, code string) error) error {
+	if err := take(ctx, s.DB, now, bucket{"code sent", []string{strconv.FormatInt(int64(v.ID), 10)}, perSending}); err != nil {
 		return err
 	}
 	code, err := newCode()
@@ -271,8 +276,8 @@ func (s *Service) send(ctx context.Context, p lms.Person, purpose string, now ti
 	if err != nil {
 		return err
 	}
-	return s.forPerson(ctx, p.ID, func(tx pgx.Tx) error {
-		if err := upsertCode(ctx, tx, p.ID, purpose, hash, now); err != nil {
+	return s.forPerson(ctx, v.ID, func(tx pgx.Tx) error {
+		if err := upsertCode(ctx, tx, v, purpose, hash, now); err != nil {
 			return err
 		}
 		return post(tx, code)
@@ -289,8 +294,8 @@ func newCode() (string, error) {
 }
 
 // checkSent looks at a code that was sent. Each try is counted before it is looked at.
-func (s *Service) checkSent(ctx context.Context, p lms.PersonID, purpose, code string, now time.Time) (func(pgx.Tx) error, error) {
-	hash, err := countCodeTry(ctx, s.DB, p, purpose, codeTries, now.Add(-codeLife))
+func (s *Service) checkSent(ctx context.Context, v lms.Viewer, purpose, code string, now time.Time) (func(pgx.Tx) error, error) {
+	hash, err := countCodeTry(ctx, s.DB, v, purpose, codeTries, now.Add(-codeLife))
 	if errors.Is(err, lms.ErrNotFound) {
 		return nil, ErrWrongCode.Because(err)
 	}
@@ -305,7 +310,7 @@ func (s *Service) checkSent(ctx context.Context, p lms.PersonID, purpose, code s
 		return nil, ErrWrongCode
 	}
 	return func(tx pgx.Tx) error {
-		used, err := deleteCode(ctx, tx, p, purpose, hash)
+		used, err := deleteCode(ctx, tx, v, purpose, hash)
 		if err == nil && !used {
 			return ErrWrongCode
 		}

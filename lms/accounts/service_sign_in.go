@@ -36,6 +36,7 @@ var (
 	perAccount = pace{free: 100, base: time.Second, most: time.Second, forget: 24 * time.Hour, limit: 100}
 	perKnown   = pace{free: 10, base: 2 * time.Second, most: time.Minute, forget: 24 * time.Hour, limit: 100}
 	perFactor  = pace{free: 5, base: 2 * time.Second, most: 15 * time.Minute, forget: 24 * time.Hour, limit: 100}
+	perTexts   = pace{free: 20, base: time.Minute, most: 10 * time.Minute, forget: time.Hour}
 	perSending = pace{free: 3, base: 30 * time.Second, most: 10 * time.Minute, forget: time.Hour}
 )
 
@@ -45,7 +46,11 @@ func (c Credentials) guesses(known bool) []bucket {
 	if known {
 		return []bucket{atKnown(account, web.HashToken(c.Computer))}
 	}
-	return append(atAccount(account, network), bucket{"password, network", []string{network}, perNetwork})
+	list := atAccount(account, network)
+	for _, network := range networksOf(c.From) {
+		list = append(list, bucket{"password, network", []string{network}, perNetwork})
+	}
+	return list
 }
 
 func atAccount(account, network string) []bucket {
@@ -107,7 +112,11 @@ func (s *Service) SignIn(ctx context.Context, c Credentials, now time.Time) (Ope
 	}
 	var opened Opened
 	err = s.forPerson(ctx, login.Person, func(tx pgx.Tx) error {
-		if err := isStill(ctx, tx, login.Person, login.PasswordHash); err != nil {
+		current, err := selectLogin(ctx, tx, strings.TrimSpace(c.Email), web.HashToken(c.Computer))
+		if errors.Is(err, lms.ErrNotFound) || err == nil && current.PasswordHash != login.PasswordHash {
+			return ErrWrongPassword // it was changed while it was looked at
+		}
+		if err != nil {
 			return err
 		}
 		if err := forgive(ctx, tx, guesses...); err != nil {
@@ -126,8 +135,14 @@ func (s *Service) SignIn(ctx context.Context, c Credentials, now time.Time) (Ope
 		if err != nil {
 			return err
 		}
-		remembered := login.RememberedUntil != nil && login.RememberedUntil.After(now) && !p.Staff()
-		opened, err = s.open(ctx, tx, newSession{person: p.ID, stage: firstStage(factors, remembered), origin: c.Origin}, now)
+		remembered := current.RememberedUntil != nil && current.RememberedUntil.After(now) && !p.Staff()
+		stage := firstStage(factors, remembered)
+		if stage == lms.SignedIn {
+			if err := s.stopRecovery(ctx, tx, p.ID, c.From, now); err != nil {
+				return err
+			}
+		}
+		opened, err = s.open(ctx, tx, newSession{person: p.ID, stage: stage, origin: c.Origin}, now)
 		return err
 	})
 	if errors.Is(err, ErrWrongPassword) {

@@ -132,19 +132,19 @@ func useRecoveryCode(ctx context.Context, tx pgx.Tx, p lms.PersonID, hash string
 	return pg.Changed(ctx, tx, "use recovery code", `UPDATE accounts.recovery_codes SET used_at = $3 WHERE person = $1 AND hash = $2 AND used_at IS NULL`, p, hash, now)
 }
 
-func upsertCode(ctx context.Context, tx pgx.Tx, p lms.PersonID, purpose, hash string, now time.Time) error {
-	return pg.Exec(ctx, tx, "upsert code", `INSERT INTO accounts.codes (person, purpose, hash, made_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (person, purpose) DO UPDATE SET hash = EXCLUDED.hash, tries = 0, made_at = EXCLUDED.made_at`, p, purpose, hash, now)
+func upsertCode(ctx context.Context, tx pgx.Tx, v lms.Viewer, purpose, hash string, now time.Time) error {
+	return pg.Exec(ctx, tx, "upsert code", `INSERT INTO accounts.codes (person, session, purpose, hash, made_at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (person, session, purpose) DO UPDATE SET hash = EXCLUDED.hash, tries = 0, made_at = EXCLUDED.made_at`, v.ID, v.Session, purpose, hash, now)
 }
 
 // countCodeTry counts a try at a code and gives its hash.
 //
 // Errors: lms.ErrNotFound where there is no code that can still be tried.
-func countCodeTry(ctx context.Context, db pg.Querier, p lms.PersonID, purpose string, most int, madeAfter time.Time) (string, error) {
+func countCodeTry(ctx context.Context, db pg.Querier, v lms.Viewer, purpose string, most int, madeAfter time.Time) (string, error) {
 	return pg.Value[string](ctx, db, "count try at code", `UPDATE accounts.codes SET tries = tries + 1
-		WHERE person = $1 AND purpose = $2 AND tries < $3 AND made_at > $4 RETURNING hash`, p, purpose, most, madeAfter)
+		WHERE person = $1 AND session = $2 AND purpose = $3 AND tries < $4 AND made_at > $5 RETURNING hash`, v.ID, v.Session, purpose, most, madeAfter)
 }
 
-func deleteCode(ctx context.Context, tx pgx.Tx, p lms.PersonID, purpose, hash string) (bool, error) {
-	return pg.Changed(ctx, tx, "delete code", `DELETE FROM accounts.codes WHERE person = $1 AND purpose = $2 AND hash = $3`, p, purpose, hash)
+func deleteCode(ctx context.Context, tx pgx.Tx, v lms.Viewer, purpose, hash string) (bool, error) {
+	return pg.Changed(ctx, tx, "delete code", `DELETE FROM accounts.codes WHERE person = $1 AND session = $2 AND purpose = $3 AND hash = $4`, v.ID, v.Session, purpose, hash)
 }

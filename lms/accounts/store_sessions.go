@@ -128,6 +128,11 @@ func selectComputers(ctx context.Context, db pg.Querier, p lms.PersonID) ([][]by
 	return pg.Values[[]byte](ctx, db, "select computers", `SELECT token_hash FROM accounts.computers WHERE person = $1`, p)
 }
 
+// forgetFactors has every computer of a person ask for the second factor again.
+func forgetFactors(ctx context.Context, tx pgx.Tx, p lms.PersonID) error {
+	return pg.Exec(ctx, tx, "forget factors", `UPDATE accounts.computers SET remembered_until = NULL WHERE person = $1`, p)
+}
+
 func deleteComputers(ctx context.Context, tx pgx.Tx, p lms.PersonID) error {
 	return pg.Exec(ctx, tx, "delete computers", `DELETE FROM accounts.computers WHERE person = $1`, p)
 }

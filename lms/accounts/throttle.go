@@ -148,15 +148,19 @@ func forgive(ctx context.Context, tx pgx.Tx, buckets ...bucket) error {
 
 // networkOf is the network of an address, from which one person may well try with many
 // addresses: /24 of IPv4, /64 of IPv6. It is "" for what is no address.
-func networkOf(address string) string {
+func networkOf(address string) string { return networksOf(address)[0] }
+
+// networksOf are that network and, of IPv6, the /48 around it, which one customer of a
+// provider may have as a whole.
+func networksOf(address string) []string {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
-		return ""
+		return []string{""}
 	}
 	a = a.Unmap().WithZone("")
-	bits := 64
+	within := func(bits int) string { return netip.PrefixFrom(a, bits).Masked().String() }
 	if a.Is4() {
-		bits = 24
+		return []string{within(24)}
 	}
-	return netip.PrefixFrom(a, bits).Masked().String()
+	return []string{within(64), within(48)}
 }
