@@ -101,7 +101,7 @@ func (c *runCommand) parts(ctx context.Context) (s app.Settings, caught *mailbox
 		}
 		return err
 	}
-	s = app.Settings{AppURL: fmt.Sprintf("http://localhost:%d", c.Port), ContentHost: "localhost", EmailCodes: true, Stores: app.Stores{S3Bucket: "courses"}}
+	s = app.Settings{AppURL: fmt.Sprintf("http://localhost:%d", c.Port), ContentHost: "localhost", EmailCodes: true, Help: "573-555-0100, help@demo.example", Stores: app.Stores{S3Bucket: "courses"}}
 	if s.SecretKey, err = keep(filepath.Join(c.Data, "secret-key"), newSecret); err != nil {
 		return s, caught, stop, err
 	}

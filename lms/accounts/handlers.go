@@ -66,7 +66,7 @@ func (h handlers) enter(c *fiber.Ctx, o Opened) {
 // page must say it. The answer's status is set.
 func (h handlers) refused(c *fiber.Ctx, err error) string {
 	e, ok := lms.AsError(err)
-	if !ok || errors.Is(e, lms.ErrUnavailable) || errors.Is(e, lms.ErrNotFound) || e.Kind == lms.Unauthenticated && !errors.Is(e, ErrWrongPassword) {
+	if !ok || e.Kind == lms.Unavailable || e.Kind == lms.NotFound || e.Kind == lms.Unauthenticated && !errors.Is(e, ErrWrongPassword) {
 		return ""
 	}
 	c.Status(fiber.StatusUnprocessableEntity)
@@ -110,7 +110,36 @@ func (h handlers) signIn(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return h.goOn(c, opened, next(c))
+	return h.identified(c, opened, next(c))
+}
+
+// identified goes on after a password: a code is on its way at once where that is how
+// the second factor is given.
+func (h handlers) identified(c *fiber.Ctx, o Opened, next string) error {
+	if o.Stage != lms.Identified {
+		return h.goOn(c, o, next)
+	}
+	ctx := c.UserContext()
+	v, err := h.Viewer(ctx, o.Token, h.web.Now())
+	if err != nil {
+		return err
+	}
+	ways, err := h.Ways(ctx, v)
+	if err != nil {
+		return err
+	}
+	if len(ways) == 0 || ways[0].Kind.Strong() {
+		return h.goOn(c, o, next)
+	}
+	err = h.SendCode(ctx, v, ways[0].ID, h.web.Lang(c), h.web.Now())
+	if errors.Is(err, ErrTooManyTries) { // the page offers to send it later
+		return h.goOn(c, o, next)
+	}
+	if err != nil {
+		return err
+	}
+	h.enter(c, o)
+	return web.Redirect(c, provePage{Next: next}.With(ways[0].ID)+"&sent=1", "")
 }
 
 func (h handlers) signOut(c *fiber.Ctx) error {
@@ -126,6 +155,7 @@ type provePage struct {
 	web.Page
 	Who      string // e-mail address
 	Again    bool   // signed in already
+	Resets   bool   // a new password counts once the second step is given
 	Ways     []Factor
 	Way      Factor // chosen; ID 0: a recovery code
 	Sent     bool
@@ -146,6 +176,9 @@ func (h handlers) provePage(c *fiber.Ctx, chosen string) (provePage, error) {
 	if page.Ways, err = h.Ways(c.UserContext(), *v); err != nil {
 		return page, err
 	}
+	if page.Resets, err = h.Resets(c.UserContext(), *v); err != nil {
+		return page, err
+	}
 	if len(page.Ways) > 0 && chosen != "0" {
 		page.Way = page.Ways[0]
 	}
@@ -158,6 +191,9 @@ func (h handlers) provePage(c *fiber.Ctx, chosen string) (provePage, error) {
 }
 
 func (h handlers) proveForm(c *fiber.Ctx) error {
+	if lms.Refusal(web.Session(c), lms.Secure, h.web.Now()) == nil {
+		return web.Redirect(c, next(c), "") // it was just given: the way back led here
+	}
 	page, err := h.provePage(c, c.Query("with"))
 	if err != nil {
 		return err
@@ -211,7 +247,7 @@ func (h handlers) sendCode(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return web.Redirect(c, page.With(factor)+"&sent=1", "")
+	return web.Redirect(c, page.With(factor)+"&sent=1", "code_sent")
 }
 
 func (h handlers) passkeyRequest(c *fiber.Ctx) error {

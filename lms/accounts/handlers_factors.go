@@ -64,12 +64,19 @@ func (h handlers) chooseAgain(c *fiber.Ctx, refused error) error {
 	return h.web.Render(c, "accounts/choose_factor", page)
 }
 
-// codesPage shows recovery codes, this once.
+// codesPage shows recovery codes, this once: it cannot be asked for again, not even in
+// another language.
 type codesPage struct {
 	web.Page
 	Codes []string
 	Fresh bool // the second step was just set up
 	Next  string
+}
+
+func (h handlers) oncePage(c *fiber.Ctx) web.Page {
+	page := h.web.Page(c)
+	page.Once = true
+	return page
 }
 
 // wasSetUp shows the recovery codes that came with a factor, or goes on.
@@ -81,7 +88,7 @@ func (h handlers) wasSetUp(c *fiber.Ctx, done SetUp, next string) error {
 		return h.goOn(c, done.Opened, next)
 	}
 	h.enter(c, done.Opened)
-	page := codesPage{Page: h.web.Page(c), Codes: done.RecoveryCodes, Fresh: true, Next: next}
+	page := codesPage{Page: h.oncePage(c), Codes: done.RecoveryCodes, Fresh: true, Next: next}
 	return h.web.Render(c, "accounts/codes", page)
 }
 
@@ -287,5 +294,5 @@ func (h handlers) newRecoveryCodes(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return h.web.Render(c, "accounts/codes", codesPage{Page: h.web.Page(c), Codes: codes, Next: "/account"})
+	return h.web.Render(c, "accounts/codes", codesPage{Page: h.oncePage(c), Codes: codes, Next: "/account"})
 }

@@ -150,7 +150,7 @@ func (h handlers) reset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return h.goOn(c, opened, "/account?notice=password_changed")
+	return h.identified(c, opened, "/account?notice=password_changed")
 }
 
 func (h handlers) confirmEmailForm(c *fiber.Ctx) error {

@@ -148,7 +148,7 @@ func TestAskingForMailTellsNotWhetherThereIsAnAccount(t *testing.T) {
 	}
 	require.Zero(t, w.hasher.derived.Load())
 	for _, email := range []string{"maya@example.org", "none@example.org"} {
-		w.tried(bucket{"mail asked for", []string{email}, perRequest}, 20, lmstest.Now.Add(time.Hour))
+		w.tried(bucket{"mail asked for", []string{string(toReset), email, ""}, perRequest}, 20, lmstest.Now.Add(time.Hour))
 		refused, _ := lms.AsError(w.AskReset(t.Context(), email, "en", "", lmstest.Now.Add(time.Minute)))
 		require.Equal(t, ErrTooManyTries.With("Wait", 29*time.Minute), refused)
 	}

@@ -220,8 +220,8 @@ func TestHowFarAPasswordLeads(t *testing.T) {
 	t.Parallel()
 	confirmed, begun := Factor{Confirmed: true}, Factor{}
 	for _, remembered := range []bool{false, true} {
-		require.Equal(t, lms.Enrolling, firstStage(nil, remembered))
-		require.Equal(t, lms.Enrolling, firstStage([]Factor{begun}, remembered), "one that is being set up is none")
+		require.Equal(t, lms.Identified, firstStage(nil, remembered))
+		require.Equal(t, lms.Identified, firstStage([]Factor{begun}, remembered), "one that is being set up is none")
 	}
 	require.Equal(t, lms.Identified, firstStage([]Factor{begun, confirmed}, false))
 	require.Equal(t, lms.SignedIn, firstStage([]Factor{confirmed}, true))

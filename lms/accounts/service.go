@@ -83,8 +83,8 @@ func aboutPerson(given, family, email string, born lms.Date) []string {
 	return about
 }
 
-// Add makes a person with a MOPD ID and a login, who sets up a second factor when
-// they sign in first.
+// Add makes a person with a MOPD ID and a login, who confirms the address by a code and
+// sets up a second factor when they sign in first.
 //
 // Errors: lms.ErrForm with fields name, email, password or roles; ErrEmailTaken.
 func (s *Service) Add(ctx context.Context, n NewPerson, now time.Time) (lms.Person, error) {

@@ -98,7 +98,7 @@ func (s *Service) BeginAuthenticator(ctx context.Context, v lms.Viewer, o Origin
 		if err := deleteUnconfirmed(ctx, tx, v.ID, Authenticator); err != nil {
 			return err
 		}
-		id, err = s.insertAuthenticator(ctx, tx, v.ID, key.Secret(), agentName(o.Agent), now)
+		id, err = s.insertAuthenticator(ctx, tx, v.ID, key.Secret(), "", now) // the app is on another device
 		return err
 	})
 }

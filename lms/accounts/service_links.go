@@ -300,7 +300,10 @@ func (s *Service) Reset(ctx context.Context, token, password string, o Origin, n
 		if err != nil {
 			return err
 		}
-		n := newSession{person: p.ID, stage: firstStage(factors, false), newPassword: hash, origin: o}
+		n := newSession{person: p.ID, stage: lms.Identified, newPassword: hash, origin: o}
+		if !hasFactor(factors) { // the mail was the proof
+			n.stage, n.proved = lms.Enrolling, true
+		}
 		opened, err = s.open(ctx, tx, n, now)
 		return err
 	})

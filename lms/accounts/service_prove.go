@@ -56,6 +56,10 @@ func atFactor(p lms.PersonID, where ...string) bucket {
 	return bucket{"second factor", append([]string{strconv.FormatInt(int64(p), 10)}, where...), perFactor}
 }
 
+// mailbox is the way of who has no factor yet: a code at the address that they signed up
+// with. It leads no further than to setting one up.
+var mailbox = Factor{ID: -1, Kind: ByEmail, Confirmed: true}
+
 // Ways are the factors with which a viewer can go on, best first. Who has only weaker
 // ones than they need begins with these, and sets up a better one next; but not after a
 // reset, since whoever reads the mail would need nothing else.
@@ -67,11 +71,21 @@ func (s *Service) Ways(ctx context.Context, v lms.Viewer) ([]Factor, error) {
 	if ways := s.usable(v.Person, factors); len(ways) > 0 {
 		return ways, nil
 	}
+	if !hasFactor(factors) {
+		return []Factor{mailbox}, nil
+	}
 	where, err := selectProver(ctx, s.DB, v.ID, v.Session, nil)
 	if err != nil || where.Resets {
 		return nil, err
 	}
 	return slices.DeleteFunc(factors, func(f Factor) bool { return !f.Confirmed }), nil
+}
+
+// Resets tells whether a new password waits in the viewer's session for the second
+// factor.
+func (s *Service) Resets(ctx context.Context, v lms.Viewer) (bool, error) {
+	where, err := selectProver(ctx, s.DB, v.ID, v.Session, nil)
+	return where.Resets, err
 }
 
 // Prove takes a session further by a second factor: it is signed in from now on, or

@@ -3,6 +3,7 @@ package accounts
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -178,15 +179,14 @@ func isStill(ctx context.Context, tx pgx.Tx, p lms.PersonID, hash string) error 
 
 // firstStage is how far a password leads by itself.
 func firstStage(factors []Factor, remembered bool) lms.Stage {
-	for _, f := range factors {
-		if f.Confirmed {
-			if remembered {
-				return lms.SignedIn
-			}
-			return lms.Identified
-		}
+	if remembered && hasFactor(factors) {
+		return lms.SignedIn
 	}
-	return lms.Enrolling
+	return lms.Identified
+}
+
+func hasFactor(factors []Factor) bool {
+	return slices.ContainsFunc(factors, func(f Factor) bool { return f.Confirmed })
 }
 
 // newSession is a session about to be opened.

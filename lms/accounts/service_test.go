@@ -36,7 +36,7 @@ func TestAnAccountIsAPersonWithAMOPDID(t *testing.T) {
 	}))
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.audit WHERE action = 'account_added' AND subject = $1`, p.ID))
 	require.Equal(t, lms.Identified, firstStage([]Factor{{Confirmed: true}}, false))
-	require.Equal(t, lms.Enrolling, w.identified(n.Email, lmstest.Now).Stage)
+	require.Equal(t, lms.Identified, w.identified(n.Email, lmstest.Now).Stage)
 }
 
 func TestAnAccountWithMistakesIsRefusedFieldByField(t *testing.T) {

@@ -27,6 +27,8 @@ type Page struct {
 	Lang   string
 	Viewer *lms.Viewer // nil: nobody is signed in
 	Half   bool        // somebody's session, in which a second factor is still missing
+	Once   bool        // an answer that has no address: another language cannot be chosen on it
+	Help   string      // how to reach somebody who helps; "" if the deployment does not say
 	CSRF   string
 	Path   string // of this page, with its query, to come back to
 	Notice string // key of a message to show once, after a redirect; "" if none
@@ -58,7 +60,7 @@ func (p Page) On(path string) bool {
 
 // Page is what the request's page has in common with every other.
 func (s *Server) Page(c *fiber.Ctx) Page {
-	p := Page{Lang: s.Lang(c), Viewer: Viewer(c), Half: Viewer(c) == nil && Session(c) != nil, CSRF: s.csrf(c), Path: c.OriginalURL(), Now: s.Now()}
+	p := Page{Lang: s.Lang(c), Viewer: Viewer(c), Half: Viewer(c) == nil && Session(c) != nil, Help: s.Help, CSRF: s.csrf(c), Path: c.OriginalURL(), Now: s.Now()}
 	if c.Method() != fiber.MethodGet {
 		p.Path = s.cameFrom(c) // an answer to a form has no address of its own
 	}

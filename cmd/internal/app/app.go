@@ -64,6 +64,7 @@ type Settings struct {
 	EmailCodes     bool          `help:"Let caregivers get the codes of their second step by e-mail." env:"EMAIL_CODES" default:"true" negatable:""`
 	MOPDDigits     int           `help:"Digits of new MOPD IDs, 6 to 9." env:"MOPD_ID_DIGITS" name:"mopd-id-digits" default:"6"`
 	RecoveryWait   time.Duration `help:"How long somebody who lost every second step waits for a way back in, once a registrar has approved." env:"RECOVERY_WAIT" default:"72h"`
+	Help           string        `help:"How people reach somebody who helps, shown at the foot of every page." env:"HELP_CONTACT" placeholder:"573-555-0100, help@example.org"`
 	TrustedProxies []string      `help:"Addresses of reverse proxies whose X-Forwarded-For counts." env:"TRUSTED_PROXIES"`
 
 	DataKeys         []string `help:"Keys that encrypt secrets at rest, the same for every process; the first one seals, all open. lms key makes one." env:"DATA_KEYS" required:"" placeholder:"id:base64"`
@@ -130,7 +131,7 @@ func New(ctx context.Context, s Settings, now func() time.Time, log *slog.Logger
 	}
 	a.Web, err = web.New(web.Config{
 		AppURL: appURL, ContentHost: s.ContentHost, Secret: []byte(s.SecretKey), TrustedProxies: s.TrustedProxies,
-		Now: now, Log: log, Sessions: a.Accounts, Views: views,
+		Now: now, Log: log, Help: s.Help, Sessions: a.Accounts, Views: views,
 	})
 	if err != nil {
 		a.Close()

@@ -33,7 +33,7 @@ func TestFaultsLearnersCompleteWhileServersAndWorkersAreKilled(t *testing.T) {
 	var taking errgroup.Group
 	for n := range learners {
 		l := newLearner(t, s.url, addresses...)
-		l.begin(fmt.Sprintf("learner%d@example.org", n), "ONE-1")
+		l.begin(s.session(fmt.Sprintf("learner%d@example.org", n)), "ONE-1")
 		taking.Go(func() error {
 			for i := 1; i <= commits; i++ {
 				l.commit(map[string]string{"cmi.suspend_data": strconv.Itoa(i), fmt.Sprintf("cmi.objectives.%d.id", i): "saved"})

@@ -135,6 +135,14 @@ func (s *site) open() {
 	s.run("", "publish", file, "--code", "ONE-1", "--hours", "1.25", "--approval", "A-1", "--fee", "0")
 }
 
+// session opens a session of somebody who has signed in with both factors.
+func (s *site) session(email string) string {
+	s.Helper()
+	var p lms.PersonID
+	require.NoError(s, s.db.QueryRow(s.Context(), `SELECT person FROM accounts.logins WHERE email = $1`, email).Scan(&p))
+	return lmstest.Session(s, s.db, p, time.Now())
+}
+
 func TestTwoServersServeOneLearnerAlternatelyWithoutALostCommit(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -142,7 +150,7 @@ func TestTwoServersServeOneLearnerAlternatelyWithoutALostCommit(t *testing.T) {
 	first, a := s.serve()
 	_, b := s.serve()
 	l := newLearner(t, s.url, a, b)
-	l.begin("maya@example.org", "ONE-1")
+	l.begin(s.session("maya@example.org"), "ONE-1")
 	for n := 1; n <= 30; n++ {
 		l.commit(map[string]string{"cmi.suspend_data": strconv.Itoa(n), fmt.Sprintf("cmi.objectives.%d.id", n): "saved"})
 	}
@@ -166,7 +174,7 @@ func TestAWorkerKilledBetweenCompletionAndPostingLosesNothing(t *testing.T) {
 	s.open()
 	_, address := s.serve()
 	l := newLearner(t, s.url, address)
-	l.begin("maya@example.org", "ONE-1")
+	l.begin(s.session("maya@example.org"), "ONE-1")
 	l.commit(map[string]string{"cmi.core.lesson_status": "completed"})
 	require.Zero(t, s.credits(), "nobody works jobs yet")
 
