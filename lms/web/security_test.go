@@ -310,3 +310,18 @@ func TestTheAddressInTheTrailIsNotTheClientsWord(t *testing.T) {
 	_, err := New(cfg)
 	require.ErrorContains(t, err, "nonsense")
 }
+
+func TestAllLinesOfTheForwardedAddressesCount(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	cfg.TrustedProxies = []string{"127.0.0.1", "10.0.0.0/8"}
+	s := serveWith(t, cfg)
+	for name, c := range map[string]struct{ lines, want string }{
+		"the proxy's line after the client's": {"X-Forwarded-For: 198.51.100.7\r\nX-Forwarded-For: 203.0.113.9\r\n", "203.0.113.9"},
+		"a line of each of two proxies":       {"X-Forwarded-For: 198.51.100.7, 203.0.113.9\r\nx-forwarded-for: 10.0.0.7\r\n", "203.0.113.9"},
+		"an empty line of the client's":       {"X-Forwarded-For:\r\nX-Forwarded-For: 203.0.113.9\r\n", "203.0.113.9"},
+		"nothing":                             {"", "127.0.0.1"},
+	} {
+		require.Contains(t, s.sendRaw("GET /from HTTP/1.1\r\nHost: "+appHost+"\r\n"+c.lines+"Connection: close\r\n\r\n"), "\r\n\r\n"+c.want, name)
+	}
+}

@@ -194,6 +194,20 @@ func (s *site) send(r request) response {
 	return response{resp, string(body)}
 }
 
+// sendRaw sends what no client would, and reads until the connection is closed.
+func (s *site) sendRaw(request string) string {
+	s.t.Helper()
+	c, err := net.DialTimeout("tcp", s.addr, 5*time.Second)
+	require.NoError(s.t, err)
+	defer func() { require.NoError(s.t, c.Close()) }()
+	require.NoError(s.t, c.SetDeadline(time.Now().Add(5*time.Second)))
+	_, err = io.WriteString(c, request)
+	require.NoError(s.t, err)
+	answer, err := io.ReadAll(c)
+	require.NoError(s.t, err)
+	return string(answer)
+}
+
 func cmpOr(a, b string) string {
 	if a != "" {
 		return a
