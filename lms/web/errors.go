@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/url"
 	"strconv"
 	"time"
@@ -48,11 +49,11 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	e := s.public(err)
 	status := Status(e)
 	if status >= fiber.StatusInternalServerError {
-		s.Log.Error("request failed", "method", c.Method(), "path", c.Path(), "error", err)
+		s.log(c, slog.LevelError, "request failed", "error", err)
 	} else if e.Kind == lms.Forbidden {
-		s.Log.Warn("request forbidden", "method", c.Method(), "path", c.Path(), "from", From(c), "error", err)
+		s.log(c, slog.LevelWarn, "request forbidden", "error", err)
 	} else {
-		s.Log.Debug("request refused", "method", c.Method(), "path", c.Path(), "error", err)
+		s.log(c, slog.LevelDebug, "request refused", "error", err)
 	}
 	c.Status(status)
 	c.Set(fiber.HeaderCacheControl, "no-store") // whatever the handler had meant for its answer

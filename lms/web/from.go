@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -19,11 +20,13 @@ func From(c *fiber.Ctx) string {
 
 // locate finds where a request came from: the nearest address that is not a trusted
 // proxy. What a client wrote into X-Forwarded-For itself stands further left and
-// does not count.
+// does not count. A proxy may append a line of its own instead of to the client's: the
+// lines are one list, in their order (RFC 9110 §5.3).
 func (s *Server) locate(c *fiber.Ctx) error {
 	from, _ := netip.AddrFromSlice(c.Context().RemoteIP())
 	from = from.Unmap()
-	hops := strings.Split(c.Get(fiber.HeaderXForwardedFor), ",")
+	lines := c.Request().Header.PeekAll(fiber.HeaderXForwardedFor)
+	hops := strings.Split(string(bytes.Join(lines, []byte(","))), ",")
 	for _, hop := range slices.Backward(hops) {
 		before, err := netip.ParseAddr(strings.TrimSpace(hop))
 		if err != nil || !s.trusted(from) {

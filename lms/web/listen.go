@@ -45,6 +45,7 @@ func (s *Server) Serve(l net.Listener) error {
 		IdleTimeout:                  75 * time.Second,
 		ReadBufferSize:               16 << 10,
 		Logger:                       fasthttpLog{s.Log},
+		SecureErrorLogMessage:        true, // no paths and cookies of requests that cannot be read
 		CloseOnShutdown:              true,
 	}
 	return s.http.Serve(l)

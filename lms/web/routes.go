@@ -2,7 +2,9 @@ package web
 
 import (
 	"errors"
+	"log/slog"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -83,6 +85,46 @@ func (s *Server) routeOf(method, path string) Route {
 		}
 	}
 	return Route{}
+}
+
+var firstSegment = regexp.MustCompile(`^/[A-Za-z0-9._-]{1,24}(/|$)`)
+
+// patternOf is the path of a request as far as it may be written down: the pattern of
+// its route. A path itself may hold the token of a link that still works. Of one that no
+// route fits it is the first segment, unless that is as long as a token.
+func (s *Server) patternOf(c *fiber.Ctx) string {
+	if r := c.Route(); r.Path != "/" { // which is the path of whatever stands before the routes, too
+		return r.Path
+	}
+	method := c.Method()
+	if method == fiber.MethodHead {
+		method = fiber.MethodGet
+	}
+	if r := s.routeOf(method, c.Path()); r.Path != "" {
+		return r.Path
+	}
+	switch first := firstSegment.FindString(c.Path()); {
+	case first == c.Path():
+		return first
+	case first != "":
+		return first + "…"
+	default:
+		return "/…"
+	}
+}
+
+// log writes down what became of a request: which one, from where and whose. Nobody
+// signed in is person 0.
+func (s *Server) log(c *fiber.Ctx, level slog.Level, message string, more ...any) {
+	if !s.Log.Enabled(c.UserContext(), level) {
+		return
+	}
+	var person lms.PersonID
+	if v := Session(c); v != nil {
+		person = v.ID
+	}
+	about := []any{"method", c.Method(), "route", s.patternOf(c), "from", From(c), "person", person}
+	s.Log.Log(c.UserContext(), level, message, append(about, more...)...)
 }
 
 // wayIn is the page that removes what stands in the way, "" if there is none.

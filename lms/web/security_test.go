@@ -310,3 +310,56 @@ func TestTheAddressInTheTrailIsNotTheClientsWord(t *testing.T) {
 	_, err := New(cfg)
 	require.ErrorContains(t, err, "nonsense")
 }
+
+func TestAllLinesOfTheForwardedAddressesCount(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	cfg.TrustedProxies = []string{"127.0.0.1", "10.0.0.0/8"}
+	s := serveWith(t, cfg)
+	for name, c := range map[string]struct{ lines, want string }{
+		"the proxy's line after the client's": {"X-Forwarded-For: 198.51.100.7\r\nX-Forwarded-For: 203.0.113.9\r\n", "203.0.113.9"},
+		"a line of each of two proxies":       {"X-Forwarded-For: 198.51.100.7, 203.0.113.9\r\nx-forwarded-for: 10.0.0.7\r\n", "203.0.113.9"},
+		"an empty line of the client's":       {"X-Forwarded-For:\r\nX-Forwarded-For: 203.0.113.9\r\n", "203.0.113.9"},
+		"nothing":                             {"", "127.0.0.1"},
+	} {
+		require.Contains(t, s.sendRaw("GET /from HTTP/1.1\r\nHost: "+appHost+"\r\n"+c.lines+"Connection: close\r\n\r\n"), "\r\n\r\n"+c.want, name)
+	}
+}
+
+func TestNoTokenOfALinkReachesTheLog(t *testing.T) {
+	t.Parallel()
+	const token = "q7Zl0kVt3yWc8mB5nH1xJ4rS6uD9eFgA2pTiKoLwXzE"
+	for name, c := range map[string]struct {
+		request request
+		status  int
+		line    string
+	}{
+		"403 of a page":             {request{path: "/links/forbidden/" + token, cookies: map[string]string{sessionCookie: "lucia"}}, 403, "level=WARN msg=\"request forbidden\" method=GET route=/links/forbidden/:token from=127.0.0.1 person=2"},
+		"403 before any route":      {request{method: "POST", path: "/links/" + token, header: map[string]string{"Origin": origin}}, 403, "method=POST route=/links/:token from=127.0.0.1 person=0"},
+		"404 of a page":             {request{path: "/links/missing/" + token}, 404, "level=DEBUG msg=\"request refused\" method=GET route=/links/missing/:token"},
+		"404 of its head":           {request{method: "HEAD", path: "/links/missing/" + token}, 404, "method=HEAD route=/links/missing/:token"},
+		"404 of no route":           {request{path: "/links/" + token + "/more"}, 404, "route=/links/…"},
+		"404 of no segment":         {request{path: "/" + token}, 404, "route=/…"},
+		"404 of an escaped slash":   {request{path: "/links%2Fmissing%2F" + token}, 404, "route=/…"},
+		"404 of a doubled slash":    {request{path: "//links/missing/" + token}, 404, "route=/…"},
+		"another method":            {request{method: "PUT", path: "/links/" + token}, 403, "method=PUT route=/links/…"},
+		"a query that is no text":   {request{path: "/links/missing/" + token + "?x=%ff"}, 422, "route=/links/missing/:token"},
+		"500 of a page":             {request{path: "/links/broken/" + token, cookies: map[string]string{sessionCookie: "maya"}}, 500, "level=ERROR msg=\"request failed\" method=GET route=/links/broken/:token from=127.0.0.1 person=1"},
+		"500 before any route":      {request{path: "/links/missing/" + token, cookies: map[string]string{sessionCookie: "down"}}, 500, "level=ERROR msg=\"request failed\" method=GET route=/links/missing/:token from=127.0.0.1 person=0"},
+		"a panic":                   {request{path: "/links/panic/" + token, cookies: map[string]string{sessionCookie: "half"}}, 500, "level=ERROR msg=panic method=GET route=/links/panic/:token from=127.0.0.1 person=1 value=hunter2"},
+		"403 of a content host":     {request{host: contentHost, path: "/links/" + token}, 403, "route=/links/:token"},
+		"404 of a content host":     {request{host: contentHost, path: "/other/" + token}, 404, "route=/other/…"},
+		"the home page of no route": {request{path: "/"}, 404, "route=/…"},
+	} {
+		s := serve(t)
+		require.Equal(t, c.status, s.send(c.request).StatusCode, name)
+		require.Contains(t, strings.ReplaceAll(s.log.String(), `"`, ""), strings.ReplaceAll(c.line, `"`, ""), name)
+		require.NotContains(t, s.log.String(), token, name)
+	}
+
+	s := serve(t)
+	require.Contains(t, s.sendRaw("GET /links/"+token+" HTTP/1.1\r\nHost: "+appHost+"\r\nCookie: "+sessionCookie+"="+token+"\r\nno header\r\n\r\n"), " 400 ")
+	require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, s.send(request{path: "/links/" + token, header: map[string]string{"Flood": strings.Repeat("x", 17<<10)}}).StatusCode)
+	require.Eventually(t, func() bool { return strings.Count(s.log.String(), "http server") == 2 }, 5*time.Second, 5*time.Millisecond)
+	require.NotContains(t, s.log.String(), token)
+}

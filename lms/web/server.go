@@ -134,5 +134,5 @@ func (s *Server) deadline(c *fiber.Ctx) error {
 }
 
 func (s *Server) logPanic(c *fiber.Ctx, v any) {
-	s.Log.Error("panic", "path", c.Path(), "value", fmt.Sprint(v))
+	s.log(c, slog.LevelError, "panic", "value", fmt.Sprint(v))
 }

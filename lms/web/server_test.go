@@ -110,7 +110,7 @@ func serve(t *testing.T) *site { return serveWith(t, config()) }
 func serveWith(t *testing.T, cfg Config) *site {
 	t.Helper()
 	log := &logged{}
-	cfg.Log = slog.New(slog.NewTextHandler(log, nil))
+	cfg.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s, err := New(cfg)
 	require.NoError(t, err)
 	hangProbes(s)
@@ -151,6 +151,12 @@ func hangProbes(s *Server) {
 		s.Get("/fail/"+name, lms.Browse, func(*fiber.Ctx) error { return err })
 	}
 	s.Get("/fail/panic", lms.Browse, func(*fiber.Ctx) error { panic("hunter2") })
+	for name, err := range map[string]error{"forbidden": lms.ErrForbidden, "missing": lms.ErrNotFound, "broken": errors.New("hunter2")} {
+		s.Get("/links/"+name+"/:token", lms.Browse, func(*fiber.Ctx) error { return err })
+	}
+	s.Get("/links/panic/:token", lms.Browse, func(*fiber.Ctx) error { panic("hunter2") })
+	s.Post("/links/:token", lms.Browse, say)
+	s.Content().Get("/links/:token", func(*fiber.Ctx) error { return lms.ErrForbidden })
 	s.Content().Get("/frame", func(c *fiber.Ctx) error { return c.SendString(s.Label(c) + " " + SessionToken(c)) })
 	s.Content().Get("/broken", func(c *fiber.Ctx) error {
 		c.Set("Cache-Control", "private, max-age=31536000, immutable")
@@ -192,6 +198,20 @@ func (s *site) send(r request) response {
 	require.NoError(s.t, err)
 	require.NoError(s.t, resp.Body.Close())
 	return response{resp, string(body)}
+}
+
+// sendRaw sends what no client would, and reads until the connection is closed.
+func (s *site) sendRaw(request string) string {
+	s.t.Helper()
+	c, err := net.DialTimeout("tcp", s.addr, 5*time.Second)
+	require.NoError(s.t, err)
+	defer func() { require.NoError(s.t, c.Close()) }()
+	require.NoError(s.t, c.SetDeadline(time.Now().Add(5*time.Second)))
+	_, err = io.WriteString(c, request)
+	require.NoError(s.t, err)
+	answer, err := io.ReadAll(c)
+	require.NoError(s.t, err)
+	return string(answer)
 }
 
 func cmpOr(a, b string) string {
