@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -214,7 +215,7 @@ func (h handlers) sendClaimLink(c *fiber.Ctx) error {
 		return err
 	}
 	err = h.SendClaimLink(c.UserContext(), *web.Viewer(c), d, c.FormValue("email"), h.web.Now())
-	return h.decided(c, err, claimLinkFields(c), func(f web.Fields, refused string) error { return h.showClaimLink(c, f, refused) }, "claim_link_sent")
+	return h.decided(c, err, claimLinkFields(c), func(f web.Fields, refused string) error { return h.showClaimLink(c, f, refused) }, h.noticeOf(c, d.Item, "claim_link_sent"))
 }
 
 func approveFields(c *fiber.Ctx) web.Fields {
@@ -281,5 +282,40 @@ func (h handlers) merge(c *fiber.Ctx) error {
 		return err
 	}
 	err = h.Merge(c.UserContext(), *web.Viewer(c), d, into(c), h.web.Now())
-	return h.decided(c, err, mergeFields(c), func(f web.Fields, refused string) error { return h.showMerge(c, f, refused) }, "merged")
+	return h.decided(c, err, mergeFields(c), func(f web.Fields, refused string) error { return h.showMerge(c, f, refused) }, h.noticeOf(c, d.Item, "merged"))
+}
+
+// noticeOf says what was done, or that it waits to be.
+func (h handlers) noticeOf(c *fiber.Ctx, item int64, done string) string {
+	if i, err := selectItem(c.UserContext(), h.DB, item); err == nil && i.Open() && i.Pending != nil {
+		return "decision_waits"
+	}
+	return done
+}
+
+// stopPage asks whether a decision is to be stopped, or says that it is.
+type stopPage struct {
+	web.Page
+	Token string
+	Kind  ItemKind // of what is stopped
+}
+
+func (h handlers) stopItemForm(c *fiber.Ctx) error {
+	kind, err := h.CheckItemStop(c.UserContext(), c.Params("token"))
+	if err != nil {
+		return h.itemStopped(c, err)
+	}
+	return h.web.Render(c, "accounts/stop", stopPage{Page: h.web.Page(c), Token: c.Params("token"), Kind: kind})
+}
+
+func (h handlers) stopItem(c *fiber.Ctx) error {
+	return h.itemStopped(c, h.StopItem(c.UserContext(), c.Params("token"), web.From(c), h.web.Now()))
+}
+
+// itemStopped says that nothing takes effect any more.
+func (h handlers) itemStopped(c *fiber.Ctx, err error) error {
+	if err != nil && !errors.Is(err, ErrDecisionOver) {
+		return err
+	}
+	return h.web.Render(c, "accounts/stopped", stopPage{Page: h.web.Page(c)})
 }

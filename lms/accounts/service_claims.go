@@ -315,6 +315,9 @@ func (s *Service) letIn(ctx context.Context, p lms.Person, password string, o Or
 		if err := updateLang(ctx, tx, p.ID, p.Lang); err != nil {
 			return err
 		}
+		if err := s.tell(ctx, tx, p, "profile_claimed"); err != nil {
+			return err
+		}
 		if err := s.settleClaims(ctx, tx, p.ID, now); err != nil {
 			return err
 		}
