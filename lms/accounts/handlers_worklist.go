@@ -3,6 +3,7 @@ package accounts
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,12 +15,41 @@ import (
 	"mopd/lms/words"
 )
 
+// mostPages is more pages than there ever are.
+const mostPages = 1_000_000
+
 type worklistPage struct {
 	web.Page
 	Kind   ItemKind // shown; "" for all
 	Kinds  []ItemKind
 	Counts map[ItemKind]int
 	List   []Waiting
+	Number int // of the page, from 1 on
+}
+
+// Pages is how many pages there are of the kind that is shown.
+func (p worklistPage) Pages() int {
+	n := p.Total()
+	if p.Kind != "" {
+		n = p.Counts[p.Kind]
+	}
+	return max(1, (n+itemsPerPage-1)/itemsPerPage)
+}
+
+// Previous is the page before this one; 0 is none.
+func (p worklistPage) Previous() int { return p.Number - 1 }
+
+// Next is the page after this one; 0 is none.
+func (p worklistPage) Next() int {
+	if p.Number >= p.Pages() {
+		return 0
+	}
+	return p.Number + 1
+}
+
+// To is the address of another page of the same kind.
+func (p worklistPage) To(page int) string {
+	return "/worklist?" + url.Values{"kind": {string(p.Kind)}, "page": {strconv.Itoa(page)}}.Encode()
 }
 
 // Total is how many items of all kinds wait.
@@ -31,12 +61,12 @@ func (p worklistPage) Total() (n int) {
 }
 
 func (h handlers) worklist(c *fiber.Ctx) error {
-	page := worklistPage{Page: h.web.Page(c), Kind: ItemKind(c.Query("kind")), Kinds: ItemKinds}
+	page := worklistPage{Page: h.web.Page(c), Kind: ItemKind(c.Query("kind")), Kinds: ItemKinds, Number: min(max(c.QueryInt("page", 1), 1), mostPages)}
 	if page.Kind != "" && !slices.Contains(ItemKinds, page.Kind) {
 		return lms.ErrNotFound
 	}
 	var err error
-	if page.List, page.Counts, err = h.Worklist(c.UserContext(), page.Kind); err != nil {
+	if page.List, page.Counts, err = h.Worklist(c.UserContext(), page.Kind, page.Number); err != nil {
 		return err
 	}
 	return h.web.Render(c, "accounts/worklist", page)

@@ -77,13 +77,12 @@ type Waiting struct {
 // Days are the whole days that it has waited.
 func (w Waiting) Days(now time.Time) int { return int(now.Sub(w.OpenedAt) / (24 * time.Hour)) }
 
-// worklistLength is how many items a page shows: the oldest.
-const worklistLength = 200
+const itemsPerPage = 50
 
-// Worklist is what waits, of one kind or of all, the oldest first, and how many of each
-// kind there are.
-func (s *Service) Worklist(ctx context.Context, kind ItemKind) (list []Waiting, counts map[ItemKind]int, err error) {
-	if list, err = selectWaiting(ctx, s.DB, kind, worklistLength); err != nil {
+// Worklist is a page, from 1 on, of what waits, of one kind or of all, and how many of
+// each kind there are. The oldest come first, and claims of MOPD IDs that nobody has last.
+func (s *Service) Worklist(ctx context.Context, kind ItemKind, page int) (list []Waiting, counts map[ItemKind]int, err error) {
+	if list, err = selectWaiting(ctx, s.DB, kind, itemsPerPage, (page-1)*itemsPerPage); err != nil {
 		return nil, nil, err
 	}
 	counts, err = countWaiting(ctx, s.DB)

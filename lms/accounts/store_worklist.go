@@ -11,11 +11,13 @@ import (
 	"mopd/lms/pg"
 )
 
-func selectWaiting(ctx context.Context, db pg.Querier, kind ItemKind, most int) ([]Waiting, error) {
+func selectWaiting(ctx context.Context, db pg.Querier, kind ItemKind, limit, offset int) ([]Waiting, error) {
 	return pg.Rows[Waiting](ctx, db, "select worklist", `SELECT w.id, w.kind, w.opened_at, coalesce((w.details ->> 'mopd_id')::integer, 0) AS mopd_id,
 			coalesce((SELECT given || ' ' || family FROM accounts.names WHERE person = w.person ORDER BY recorded_at DESC LIMIT 1), '') AS name,
 			coalesce((SELECT given || ' ' || family FROM accounts.names WHERE person = w.other ORDER BY recorded_at DESC LIMIT 1), '') AS other
-		FROM accounts.worklist w WHERE w.closed_at IS NULL AND ($1 = '' OR w.kind = $1) ORDER BY w.opened_at, w.id LIMIT $2`, string(kind), most)
+		FROM accounts.worklist w WHERE w.closed_at IS NULL AND ($1 = '' OR w.kind = $1) 
+		ORDER BY w.kind = 'claim' AND NOT EXISTS (SELECT FROM accounts.mopd_ids WHERE id = (w.details ->> 'mopd_id')::integer), w.opened_at, w.id LIMIT $2 OFFSET $3`,
+		string(kind), limit, offset)
 }
 
 func countWaiting(ctx context.Context, db pg.Querier) (map[ItemKind]int, error) {

@@ -31,7 +31,7 @@ func (w *world) sit(now time.Time) *visitor {
 // waiting is the oldest item of a kind.
 func (w *world) waiting(kind ItemKind) int64 {
 	w.t.Helper()
-	list, _, err := w.Worklist(w.t.Context(), kind)
+	list, _, err := w.Worklist(w.t.Context(), kind, 1)
 	require.NoError(w.t, err)
 	require.NotEmpty(w.t, list)
 	return list[0].ID
@@ -220,6 +220,27 @@ func TestTheWorklistIsWorkedOnItsPages(t *testing.T) {
 
 	stranger := w.visit("", lmstest.Now.Add(w.RecoveryWait))
 	contains(t, stranger.get("/claim/link/"+token(w.lastLetter("new@example.org"))), "Welcome, Maya")
+}
+
+func TestClaimsOfMOPDIDsThatNobodyHasComeLastHoweverManyThereAre(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, err := w.db.Exec(t.Context(), `INSERT INTO accounts.worklist (kind, details, opened_at)
+		SELECT 'claim', jsonb_build_object('mopd_id', n, 'asks', '[]'::jsonb, 'tries', '[]'::jsonb), $1 FROM generate_series(500001, 500060) n`, lmstest.Now.Add(-time.Hour))
+	require.NoError(t, err)
+	item := w.stuck()
+	first, counts, err := w.Worklist(t.Context(), ClaimItem, 1)
+	require.NoError(t, err)
+	require.Equal(t, item, first[0].ID, "somebody has that MOPD ID")
+	require.Len(t, first, itemsPerPage)
+	second, _, err := w.Worklist(t.Context(), ClaimItem, 2)
+	require.NoError(t, err)
+	require.Len(t, second, counts[ClaimItem]-itemsPerPage)
+	require.NotContains(t, second, first[0])
+
+	desk := w.sit(lmstest.Now)
+	contains(t, desk.get("/worklist?kind=claim"), "Page 1 of 2", `href="/worklist?kind=claim&amp;page=2"`)
+	contains(t, desk.get("/worklist?page=2"), "Page 2 of 2", `href="/worklist?kind=&amp;page=1"`)
 }
 
 func TestOnlyARegistrarComesToTheWorklist(t *testing.T) {
