@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -202,8 +203,8 @@ func TestTheThirdTryInADayIsSeenByARegistrarWhetherThereIsSuchAProfileOrNot(t *t
 			w.claims(c, now.Add(time.Minute))
 			require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.worklist WHERE kind = 'claim' AND jsonb_array_length(details -> 'tries') = 4`), "one item, with every try")
 
-			require.ErrorIs(t, w.AskRegistrar(t.Context(), token, "call me", "", now), lms.ErrForm)
-			require.NoError(t, w.AskRegistrar(t.Context(), token, "573-555-0142", "My name was Ode.", now))
+			require.ErrorIs(t, w.AskRegistrar(t.Context(), token, "call me", "", desk.From, now), lms.ErrForm)
+			require.NoError(t, w.AskRegistrar(t.Context(), token, "573-555-0142", "My name was Ode.", desk.From, now))
 			require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.worklist WHERE details #>> '{asks,0,contact}' = '573-555-0142'`))
 		})
 	}
@@ -298,4 +299,44 @@ func TestAnAddressThatHasAnAccountAlreadyMakesNoSecondOne(t *testing.T) {
 	require.ErrorIs(t, err, ErrEmailTaken)
 	require.Zero(t, w.count(`SELECT count(*) FROM accounts.profiles WHERE claimed_at IS NOT NULL`))
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.worklist WHERE kind = 'same_person'`), "a registrar looks at both")
+}
+
+func TestAClaimTakesAFewContactsFromOneNetworkADayAndKeepsTheLastTen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var claim string
+	for range claimsBeforeHelp {
+		claim = w.claims(mayasClaim(), lmstest.Now)
+	}
+	ask := func(contact, from string, now time.Time) error {
+		return w.AskRegistrar(t.Context(), claim, contact, "", from, now)
+	}
+	for range 3 {
+		require.NoError(t, ask("573-555-0142", desk.From, lmstest.Now))
+	}
+	require.ErrorIs(t, ask("573-555-0142", desk.From, lmstest.Now.Add(20*time.Hour)), ErrTooManyTries)
+	for i := range contactsKept {
+		require.NoError(t, ask(fmt.Sprintf("ann%d@example.org", i), from(i).From, lmstest.Now))
+	}
+	require.Equal(t, contactsKept, w.count(`SELECT jsonb_array_length(details -> 'asks') FROM accounts.worklist`))
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.worklist WHERE details #>> '{asks,0,contact}' = 'ann0@example.org' AND details #>> '{asks,9,contact}' = 'ann9@example.org'`))
+}
+
+func TestAfterManyWrongCodesOnlyARegistrarHelpsAndTheAnswerIsTheSame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.imports(imported)
+	var p lms.PersonID
+	require.NoError(t, w.db.QueryRow(t.Context(), `SELECT person FROM accounts.profiles`).Scan(&p))
+	now := lmstest.Now
+	w.tried(claimCodes(p, nil), perClaimCode.limit-1, now)
+	proved := w.proved(mayasClaim(), "maya@example.org", now)
+	require.NotEmpty(t, proved, "the last try of all may be right, and begins anew")
+
+	w.tried(claimCodes(p, nil), perClaimCode.limit, now)
+	later := now.Add(365 * 24 * time.Hour)
+	claim := w.claims(mayasClaim(), later)
+	_, err := w.ProveClaim(t.Context(), claim, w.lastLetter("maya@example.org").Code, later)
+	require.ErrorIs(t, err, ErrWrongCode)
+	require.NotErrorIs(t, err, ErrResetRequired)
 }

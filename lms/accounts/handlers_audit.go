@@ -54,6 +54,9 @@ func (p auditPage) query() url.Values {
 	return q
 }
 
+// asked is what is looked for, in a form for the trail.
+func (p auditPage) asked() (string, error) { return url.QueryUnescape(p.query().Encode()) }
+
 // Newest is the address of the first page of what is looked for.
 func (p auditPage) Newest() string { return "/audit?" + p.query().Encode() }
 
@@ -122,7 +125,11 @@ func (h handlers) audit(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	lines, older, err := h.Trail(c.UserContext(), f)
+	asked, err := page.asked()
+	if err != nil {
+		return err
+	}
+	lines, older, err := h.ReadTrail(c.UserContext(), *page.Viewer, f, asked, web.From(c), page.Now)
 	if err != nil {
 		return err
 	}
@@ -136,7 +143,7 @@ func (h handlers) exportAudit(c *fiber.Ctx) error {
 		return err
 	}
 	f.Before = 0
-	asked, err := url.QueryUnescape(page.query().Encode())
+	asked, err := page.asked()
 	if err != nil {
 		return err
 	}

@@ -87,9 +87,12 @@ func (h handlers) claimCode(c *fiber.Ctx) error {
 
 func (h handlers) askRegistrar(c *fiber.Ctx) error {
 	token := c.Params("token")
-	err := h.AskRegistrar(c.UserContext(), token, c.FormValue("contact"), c.FormValue("note"), h.web.Now())
+	err := h.AskRegistrar(c.UserContext(), token, c.FormValue("contact"), c.FormValue("note"), web.From(c), h.web.Now())
 	if wrong, ok := wrong(c, err); ok {
 		return h.claimSent(c, claimSentPage{Ask: contactFields(c).With(wrong)})
+	}
+	if errors.Is(err, ErrTooManyTries) {
+		return h.claimSent(c, claimSentPage{Refused: h.refused(c, err)})
 	}
 	if errors.Is(err, ErrLinkOver) {
 		return h.linkOver(c, "/claim")

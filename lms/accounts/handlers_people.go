@@ -43,7 +43,7 @@ func (h handlers) people(c *fiber.Ctx) error {
 		page.Query = string(r[:longestQuery])
 	}
 	var err error
-	if page.Found, err = h.FindPeople(c.UserContext(), page.Query, c.QueryInt("page", 1)); err != nil {
+	if page.Found, err = h.SearchPeople(c.UserContext(), *page.Viewer, page.Query, c.QueryInt("page", 1), web.From(c), page.Now); err != nil {
 		return err
 	}
 	return h.web.Render(c, "accounts/people", page)
@@ -123,7 +123,7 @@ func (h handlers) correct(c *fiber.Ctx) error {
 	} else if page.Refused = h.refused(c, err); page.Refused == "" {
 		return err
 	}
-	if page.Who, err = selectPerson(c.UserContext(), h.DB, lms.PersonID(n)); err != nil {
+	if page.Who, err = h.LookAtPerson(c.UserContext(), *page.Viewer, lms.PersonID(n), web.From(c), page.Now); err != nil {
 		return err
 	}
 	return h.web.Render(c, "accounts/correct", page)
@@ -178,13 +178,13 @@ func (h handlers) changeRoles(c *fiber.Ctx) error {
 			return web.Redirect(c, personPath(n), "roles_changed")
 		}
 	} else {
-		err = h.CheckRoles(c.UserContext(), page.Change)
+		err = h.CheckRoles(c.UserContext(), lms.PersonID(n), page.Change)
 		page.Confirm = err == nil
 	}
 	if page.Refused = h.refused(c, err); err != nil && page.Refused == "" {
 		return err
 	}
-	if page.Who, err = selectPerson(c.UserContext(), h.DB, lms.PersonID(n)); err != nil {
+	if page.Who, err = h.LookAtPerson(c.UserContext(), *page.Viewer, lms.PersonID(n), web.From(c), page.Now); err != nil {
 		return err
 	}
 	if !page.Confirm {

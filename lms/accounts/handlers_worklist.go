@@ -1,7 +1,9 @@
 package accounts
 
 import (
+	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,12 +15,41 @@ import (
 	"mopd/lms/words"
 )
 
+// mostPages is more pages than there ever are.
+const mostPages = 1_000_000
+
 type worklistPage struct {
 	web.Page
 	Kind   ItemKind // shown; "" for all
 	Kinds  []ItemKind
 	Counts map[ItemKind]int
 	List   []Waiting
+	Number int // of the page, from 1 on
+}
+
+// Pages is how many pages there are of the kind that is shown.
+func (p worklistPage) Pages() int {
+	n := p.Total()
+	if p.Kind != "" {
+		n = p.Counts[p.Kind]
+	}
+	return max(1, (n+itemsPerPage-1)/itemsPerPage)
+}
+
+// Previous is the page before this one; 0 is none.
+func (p worklistPage) Previous() int { return p.Number - 1 }
+
+// Next is the page after this one; 0 is none.
+func (p worklistPage) Next() int {
+	if p.Number >= p.Pages() {
+		return 0
+	}
+	return p.Number + 1
+}
+
+// To is the address of another page of the same kind.
+func (p worklistPage) To(page int) string {
+	return "/worklist?" + url.Values{"kind": {string(p.Kind)}, "page": {strconv.Itoa(page)}}.Encode()
 }
 
 // Total is how many items of all kinds wait.
@@ -30,12 +61,12 @@ func (p worklistPage) Total() (n int) {
 }
 
 func (h handlers) worklist(c *fiber.Ctx) error {
-	page := worklistPage{Page: h.web.Page(c), Kind: ItemKind(c.Query("kind")), Kinds: ItemKinds}
+	page := worklistPage{Page: h.web.Page(c), Kind: ItemKind(c.Query("kind")), Kinds: ItemKinds, Number: min(max(c.QueryInt("page", 1), 1), mostPages)}
 	if page.Kind != "" && !slices.Contains(ItemKinds, page.Kind) {
 		return lms.ErrNotFound
 	}
 	var err error
-	if page.List, page.Counts, err = h.Worklist(c.UserContext(), page.Kind); err != nil {
+	if page.List, page.Counts, err = h.Worklist(c.UserContext(), page.Kind, page.Number); err != nil {
 		return err
 	}
 	return h.web.Render(c, "accounts/worklist", page)
@@ -214,7 +245,7 @@ func (h handlers) sendClaimLink(c *fiber.Ctx) error {
 		return err
 	}
 	err = h.SendClaimLink(c.UserContext(), *web.Viewer(c), d, c.FormValue("email"), h.web.Now())
-	return h.decided(c, err, claimLinkFields(c), func(f web.Fields, refused string) error { return h.showClaimLink(c, f, refused) }, "claim_link_sent")
+	return h.decided(c, err, claimLinkFields(c), func(f web.Fields, refused string) error { return h.showClaimLink(c, f, refused) }, h.noticeOf(c, d.Item, "claim_link_sent"))
 }
 
 func approveFields(c *fiber.Ctx) web.Fields {
@@ -281,5 +312,40 @@ func (h handlers) merge(c *fiber.Ctx) error {
 		return err
 	}
 	err = h.Merge(c.UserContext(), *web.Viewer(c), d, into(c), h.web.Now())
-	return h.decided(c, err, mergeFields(c), func(f web.Fields, refused string) error { return h.showMerge(c, f, refused) }, "merged")
+	return h.decided(c, err, mergeFields(c), func(f web.Fields, refused string) error { return h.showMerge(c, f, refused) }, h.noticeOf(c, d.Item, "merged"))
+}
+
+// noticeOf says what was done, or that it waits to be.
+func (h handlers) noticeOf(c *fiber.Ctx, item int64, done string) string {
+	if i, err := selectItem(c.UserContext(), h.DB, item); err == nil && i.Open() && i.Pending != nil {
+		return "decision_waits"
+	}
+	return done
+}
+
+// stopPage asks whether a decision is to be stopped, or says that it is.
+type stopPage struct {
+	web.Page
+	Token string
+	Kind  ItemKind // of what is stopped
+}
+
+func (h handlers) stopItemForm(c *fiber.Ctx) error {
+	kind, err := h.CheckItemStop(c.UserContext(), c.Params("token"))
+	if err != nil {
+		return h.itemStopped(c, err)
+	}
+	return h.web.Render(c, "accounts/stop", stopPage{Page: h.web.Page(c), Token: c.Params("token"), Kind: kind})
+}
+
+func (h handlers) stopItem(c *fiber.Ctx) error {
+	return h.itemStopped(c, h.StopItem(c.UserContext(), c.Params("token"), web.From(c), h.web.Now()))
+}
+
+// itemStopped says that nothing takes effect any more.
+func (h handlers) itemStopped(c *fiber.Ctx, err error) error {
+	if err != nil && !errors.Is(err, ErrDecisionOver) {
+		return err
+	}
+	return h.web.Render(c, "accounts/stopped", stopPage{Page: h.web.Page(c)})
 }

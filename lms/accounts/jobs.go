@@ -65,7 +65,8 @@ func (w *sweep) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
 	return w.service.Sweep(ctx, w.now())
 }
 
-// MailRecoveriesArgs asks for the links of recoveries whose waiting time is over.
+// MailRecoveriesArgs asks for the links of recoveries and of claims whose waiting time is
+// over.
 type MailRecoveriesArgs struct{}
 
 // Kind names the job.
@@ -79,5 +80,8 @@ type mailRecoveries struct {
 
 // Work mails them.
 func (w *mailRecoveries) Work(ctx context.Context, _ *river.Job[MailRecoveriesArgs]) error {
-	return w.service.MailRecoveries(ctx, w.now())
+	if err := w.service.MailRecoveries(ctx, w.now()); err != nil {
+		return err
+	}
+	return w.service.MailClaimLinks(ctx, w.now())
 }

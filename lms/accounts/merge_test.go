@@ -33,8 +33,82 @@ func newTwice(t *testing.T) twice {
 	return tw
 }
 
+func (tw twice) mergeAt(into lms.PersonID, now time.Time) error {
+	return tw.Service.Merge(tw.t.Context(), tw.v, because(tw.item), into, now)
+}
+
+// waits tells whether a decision about the item waits to take effect.
+func (tw twice) waits() bool {
+	return tw.count(`SELECT count(*) FROM accounts.worklist WHERE id = $1 AND closed_at IS NULL AND due_at IS NOT NULL`, tw.item) == 1
+}
+
+// merge merges, after the waiting time if there is one.
 func (tw twice) merge(into lms.PersonID) error {
-	return tw.Service.Merge(tw.t.Context(), tw.v, because(tw.item), into, lmstest.Now)
+	if err := tw.mergeAt(into, lmstest.Now); err != nil || !tw.waits() {
+		return err
+	}
+	return tw.mergeAt(into, lmstest.Now.Add(tw.RecoveryWait))
+}
+
+func TestAMergeThatMovesAWayInWaitsAndEveryAddressOfBothIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	tw := newTwice(t)
+	require.NoError(t, tw.mergeAt(tw.profile, lmstest.Now))
+	require.True(t, tw.waits())
+	require.Empty(t, tw.merged)
+	_, err := tw.give("new@example.org", lmstest.Now)
+	require.NoError(t, err)
+	for to, lang := range map[string]string{"new@example.org": "es", "maya@example.org": "en"} {
+		require.Equal(t, tw.subject(lang, "merge_waits"), tw.lastLetter(to).Subject)
+	}
+	require.Contains(t, tw.lastLetter("maya@example.org").Lines[0], "March 19, 2026")
+	require.ErrorIs(t, tw.mergeAt(tw.profile, lmstest.Now.Add(tw.RecoveryWait-time.Second)), ErrStillWaits)
+	require.Empty(t, tw.merged)
+	require.NoError(t, tw.mergeAt(tw.profile, lmstest.Now.Add(tw.RecoveryWait)))
+	require.NotEmpty(t, tw.merged)
+	require.Equal(t, 1, tw.audited("same_person_merge_waits"))
+}
+
+func TestAMergeOfTwoAccountsWaitsAndOneTheOtherWayWaitsAnew(t *testing.T) {
+	t.Parallel()
+	tw := newTwice(t)
+	now := lmstest.Now
+	_, err := tw.FinishClaim(t.Context(), tw.proved(mayasClaim(), "maya@example.org", now), password, desk, now)
+	require.NoError(t, err)
+	require.NoError(t, tw.mergeAt(tw.account.ID, now))
+	stop := token(tw.lastLetter("maya@example.org"))
+	due := now.Add(tw.RecoveryWait)
+	require.NoError(t, tw.mergeAt(tw.profile, due))
+	require.Empty(t, tw.merged)
+	_, err = tw.CheckItemStop(t.Context(), stop)
+	require.ErrorIs(t, err, ErrDecisionOver, "that was about the other way")
+	require.NoError(t, tw.mergeAt(tw.profile, due.Add(tw.RecoveryWait)))
+	require.NotEmpty(t, tw.merged)
+}
+
+func TestAMergeThatNoWayInDependsOnIsDoneAtOnce(t *testing.T) {
+	t.Parallel()
+	tw := newTwice(t)
+	require.NoError(t, tw.mergeAt(tw.account.ID, lmstest.Now))
+	require.NotEmpty(t, tw.merged)
+}
+
+func TestAnyToldAddressStopsAMergeOnceAndForAll(t *testing.T) {
+	t.Parallel()
+	tw := newTwice(t)
+	require.NoError(t, tw.mergeAt(tw.profile, lmstest.Now))
+	stop, other := token(tw.lastLetter("new@example.org")), token(tw.lastLetter("maya@example.org"))
+	kind, err := tw.CheckItemStop(t.Context(), stop)
+	require.NoError(t, err)
+	require.Equal(t, SamePersonItem, kind)
+	require.NoError(t, tw.StopItem(t.Context(), stop, desk.From, lmstest.Now))
+	for _, spent := range []string{stop, other, "nothing"} {
+		require.ErrorIs(t, tw.StopItem(t.Context(), spent, desk.From, lmstest.Now), ErrDecisionOver)
+	}
+	require.Equal(t, 1, tw.count(`SELECT count(*) FROM accounts.worklist WHERE id = $1 AND outcome = 'stopped' AND closed_by IS NULL`, tw.item))
+	require.Equal(t, 1, tw.audited("same_person_stopped"))
+	require.ErrorIs(t, tw.mergeAt(tw.profile, lmstest.Now.Add(tw.RecoveryWait)), ErrItemClosed)
+	require.Empty(t, tw.merged)
 }
 
 func TestAMergeSaysBeforehandWhatItWillDo(t *testing.T) {
@@ -158,6 +232,7 @@ func TestTheDatabaseAloneLetsCrossingMergesNeverRunInACircle(t *testing.T) {
 
 func TestOfRegistrarsWhoMergeBothWaysAtOnceOneWins(t *testing.T) {
 	tw := newTwice(t)
+	require.NoError(t, tw.inTx(func(tx pgx.Tx) error { return deleteLogin(t.Context(), tx, tw.account.ID) }))
 	results := make(chan error, 8)
 	for i := range cap(results) {
 		into := tw.profile
@@ -217,7 +292,20 @@ func TestAMergeIsPreviewedAndDoneOnItsPages(t *testing.T) {
 	into := fmt.Sprint(profile)
 	contains(t, desk.get(path+"/merge?into="+into), "Poison Prevention comes along", "signs in with new@example.org", "cannot be undone")
 	contains(t, desk.post(path+"/merge", "into", into).body, "Write in a few words why.")
+	contains(t, desk.get(path+"/merge?into="+into), "can stop it for 72 hours")
+	require.Equal(t, "/worklist?notice=decision_waits", desk.post(path+"/merge", "into", into, "reason", "Called back.").location)
+	contains(t, desk.get(path), "It waits until March 19, 2026")
+	contains(t, desk.post(path+"/merge", "into", into, "reason", "Called back.").body, "waits until March 19, 2026")
+	stop := "/stop/" + token(w.lastLetter("new@example.org"))
+	contains(t, w.visit("", lmstest.Now).get(stop), "Stop this?", "make two training profiles one")
+
+	due := lmstest.Now.Add(w.RecoveryWait)
+	rita := lms.PersonID(w.count(`SELECT person FROM accounts.logins WHERE email = 'rita@example.org'`))
+	desk = w.visit(w.tokenOf(lms.Person{ID: rita}, lms.SignedIn, due), due)
+	contains(t, desk.get(path+"/merge?into="+into), "nobody has stopped it")
 	require.Equal(t, "/worklist?notice=merged", desk.post(path+"/merge", "into", into, "reason", "Called back.").location)
 	contains(t, desk.get(path), "The two profiles were merged.")
+	stranger := w.visit("", due)
+	contains(t, stranger.get(stop), "Nothing happens")
 	contains(t, desk.send("GET", path+"/merge?into="+into, nil).body, "Somebody settled or changed this meanwhile")
 }

@@ -149,6 +149,8 @@ func (s *Service) Routes(w *web.Server) {
 	w.Get("/recover/:token", lms.Browse, h.recoverForm)
 	w.Post("/recover/:token", lms.Browse, h.recover)
 
+	w.Get("/stop/:token", lms.Browse, h.stopItemForm)
+	w.Post("/stop/:token", lms.Browse, h.stopItem)
 	w.Get("/worklist", lms.Identify, h.worklist)
 	w.Get("/worklist/:id", lms.Identify, h.item)
 	w.Post("/worklist/:id/dismiss", lms.Identify, h.dismiss)
@@ -187,8 +189,8 @@ func (s *Service) Routes(w *web.Server) {
 
 	w.Get("/people", lms.LookUp, h.people)
 	w.Get("/people/:id", lms.LookUp, h.person)
-	w.Get("/people/:id/name", lms.Identify, h.correctForm)
-	w.Post("/people/:id/name", lms.Identify, h.correct)
+	w.Get("/people/:id/name", lms.Merge, h.correctForm)
+	w.Post("/people/:id/name", lms.Merge, h.correct)
 	w.Get("/people/:id/roles", lms.GrantRoles, h.rolesForm)
 	w.Post("/people/:id/roles", lms.GrantRoles, h.changeRoles)
 	w.Post("/people/:id/sessions/end", lms.GrantRoles, h.endPersonsSessions)

@@ -277,6 +277,7 @@ func TestAChangeOfRolesSignsThePersonOut(t *testing.T) {
 	w := newWorld(t)
 	admin, p := at(w.person("Ada", "Admin", lms.Administrator)), w.add(maya())
 	token := w.tokenOf(p, lms.SignedIn, lmstest.Now)
+	w.appOf(p, lmstest.Now)
 	require.NoError(t, w.inTx(func(tx pgx.Tx) error {
 		return upsertComputer(t.Context(), tx, web.HashToken("computer"), p.ID, nil, lmstest.Now)
 	}))
@@ -298,6 +299,7 @@ func TestRolesAreChangedOnlyFromWhatWasShown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	admin, p := at(w.person("Ada", "Admin", lms.Administrator)), w.person("Maya", "Rivera", lms.Author)
+	w.appOf(p, lmstest.Now)
 	try := func(was, want []lms.Role) error {
 		return w.ChangeRoles(t.Context(), admin, p.ID, RoleChange{was, want}, desk.From, lmstest.Now)
 	}
@@ -313,18 +315,62 @@ func TestRolesAreChangedOnlyFromWhatWasShown(t *testing.T) {
 
 func TestTheLastAdministratorStaysOne(t *testing.T) {
 	t.Parallel()
-	require.ErrorIs(t, canTakeRole(lms.Administrator, 1), ErrLastAdmin)
-	require.NoError(t, canTakeRole(lms.Administrator, 2))
-	require.NoError(t, canTakeRole(lms.Author, 1))
+	require.ErrorIs(t, canTakeRole(lms.Administrator, 0), ErrLastAdmin)
+	require.NoError(t, canTakeRole(lms.Administrator, 1))
+	require.NoError(t, canTakeRole(lms.Author, 0))
 	w := newWorld(t)
 	admin := at(w.person("Ada", "Admin", lms.Administrator))
 	alone := RoleChange{Was: []lms.Role{lms.Administrator}}
-	require.ErrorIs(t, w.CheckRoles(t.Context(), alone), ErrLastAdmin)
+	require.ErrorIs(t, w.CheckRoles(t.Context(), admin.ID, alone), ErrLastAdmin)
 	require.ErrorIs(t, w.ChangeRoles(t.Context(), admin, admin.ID, alone, desk.From, lmstest.Now), ErrLastAdmin)
 	second := w.person("Ben", "Admin", lms.Administrator)
-	require.NoError(t, w.CheckRoles(t.Context(), alone))
+	require.NoError(t, w.CheckRoles(t.Context(), second.ID, alone))
 	require.NoError(t, w.ChangeRoles(t.Context(), admin, second.ID, alone, desk.From, lmstest.Now))
 	require.ErrorIs(t, w.ChangeRoles(t.Context(), admin, admin.ID, alone, desk.From, lmstest.Now), ErrLastAdmin)
+}
+
+func TestAnAdministratorWhoCannotSignInDoesNotCount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	admin, gone := at(w.person("Ada", "Admin", lms.Administrator)), w.person("Ben", "Admin", lms.Administrator)
+	require.NoError(t, w.inTx(func(tx pgx.Tx) error { return deleteLogin(t.Context(), tx, gone.ID) }))
+	alone := RoleChange{Was: []lms.Role{lms.Administrator}}
+	require.ErrorIs(t, w.ChangeRoles(t.Context(), admin, admin.ID, alone, desk.From, lmstest.Now), ErrLastAdmin)
+	require.ErrorIs(t, guards.Explain(w.inTx(func(tx pgx.Tx) error { return deleteRole(t.Context(), tx, admin.ID, lms.Administrator) })), ErrLastAdmin, "the database alone")
+	require.NoError(t, w.ChangeRoles(t.Context(), admin, gone.ID, alone, desk.From, lmstest.Now))
+}
+
+func TestARoleIsGivenOnlyToWhoSignsInWithAStrongFactor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	admin, now := at(w.person("Ada", "Admin", lms.Administrator)), lmstest.Now
+	give := func(p lms.Person) error {
+		change := RoleChange{Want: []lms.Role{lms.Author}}
+		err := w.ChangeRoles(t.Context(), admin, p.ID, change, desk.From, now)
+		if err != nil {
+			require.ErrorIs(t, w.CheckRoles(t.Context(), p.ID, change), ErrUnprotected)
+		}
+		return err
+	}
+	p := w.add(maya())
+	require.ErrorIs(t, give(p), ErrUnprotected)
+	w.emailOf(p, now)
+	require.ErrorIs(t, give(p), ErrUnprotected, "codes that travel can be read on the way")
+	w.appOf(p, now)
+	require.NoError(t, give(p))
+	out := w.person("Nobody", "Signs-in")
+	w.appOf(out, now)
+	_, err := w.db.Exec(t.Context(), `DELETE FROM accounts.logins WHERE person = $1`, out.ID)
+	require.NoError(t, err)
+	require.ErrorIs(t, give(out), ErrUnprotected)
+}
+
+func TestNobodyCorrectsTheirOwnRecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	v := w.registrar(lmstest.Now)
+	err := w.Correct(t.Context(), v, v.ID, Correction{Given: "Other", Family: "Name", Born: mayasBirth, Reason: "x"}, desk.From, lmstest.Now.Add(time.Minute))
+	require.ErrorIs(t, err, ErrOwnRecord)
 }
 
 func TestOfTwoAdministratorsWhoTakeEachOthersRoleOneStays(t *testing.T) {

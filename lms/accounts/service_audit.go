@@ -68,6 +68,20 @@ func (s *Service) Trail(ctx context.Context, f AuditFilter) (lines []AuditLine, 
 	return s.trail(ctx, f, linesPerPage)
 }
 
+// ReadTrail is Trail for a page. That the lines about one person were read is written
+// down; asked says what for.
+func (s *Service) ReadTrail(ctx context.Context, v lms.Viewer, f AuditFilter, asked, from string, now time.Time) (lines []AuditLine, older int64, err error) {
+	if f.Person != 0 {
+		err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+			return insertAudit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: "audit_read", Subject: f.Person, Note: asked, At: now, From: from})
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	return s.Trail(ctx, f)
+}
+
 // Looks are the lines about a person's record that others caused.
 func (s *Service) Looks(ctx context.Context, p lms.PersonID, before int64) (lines []AuditLine, older int64, err error) {
 	return s.trail(ctx, AuditFilter{Subject: p, ByOthers: true, Before: before}, looksPerPage)

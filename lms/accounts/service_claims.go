@@ -59,13 +59,25 @@ func (c Claim) read(from string, today lms.Date) (typedClaim, error) {
 const (
 	claimsBeforeHelp = 3 // tries for one MOPD ID within a day, before a registrar is told
 	claimProved      = 30 * time.Minute
+	contactsKept     = 10 // of one claim, the newest
 	noteLength       = 1000
 )
 
 var (
 	perClaim        = pace{free: claimsBeforeHelp, base: time.Minute, most: 30 * time.Minute, forget: 24 * time.Hour}
 	perClaimNetwork = pace{free: 30, base: 5 * time.Second, most: time.Minute, forget: time.Hour}
+	perContact      = pace{free: 3, base: 24 * time.Hour, most: 24 * time.Hour, forget: 24 * time.Hour}
+	perClaimCode    = pace{free: 20, base: time.Minute, most: time.Minute, limit: 20, forget: 24 * time.Hour}
 )
+
+// claimCodes counts the codes that are tried for one profile. A claim that fits nobody
+// counts for itself, which costs the same.
+func claimCodes(p lms.PersonID, tokenHash []byte) bucket {
+	if p == 0 {
+		return bucket{"code of a claim that fits nobody", []string{string(tokenHash)}, perClaimCode}
+	}
+	return bucket{"claim code", []string{strconv.FormatInt(int64(p), 10)}, perClaimCode}
+}
 
 func claimTries(id lms.MOPDID) bucket {
 	return bucket{"claim", []string{strconv.Itoa(int(id))}, perClaim}
@@ -205,18 +217,25 @@ func (s *Service) PendingClaim(ctx context.Context, token string, now time.Time)
 
 // ProveClaim looks at the code that was mailed and gives the token of the page on which
 // a password is chosen. A claim that fits nobody costs the same work and reads as a
-// wrong code.
+// wrong code, and so does one for a profile at whose codes too many were tried in vain:
+// only a registrar helps there.
 //
 // Errors: ErrWrongCode, lms.ErrUnavailable.
 func (s *Service) ProveClaim(ctx context.Context, token, code string, now time.Time) (proved string, err error) {
-	hash, err := countClaimTry(ctx, s.DB, web.HashToken(token), codeTries, now.Add(-codeLife))
+	try, err := countClaimTry(ctx, s.DB, web.HashToken(token), codeTries, now.Add(-codeLife))
 	if errors.Is(err, lms.ErrNotFound) {
 		return "", ErrWrongCode.Because(err)
 	}
 	if err != nil {
 		return "", err
 	}
-	real := hash != ""
+	tries := claimCodes(try.Person, web.HashToken(token))
+	err = take(ctx, s.DB, now, tries)
+	barred := errors.Is(err, ErrResetRequired)
+	if err != nil && !barred {
+		return "", err
+	}
+	real, hash := try.Person != 0 && !barred, try.Hash
 	if !real {
 		hash = decoy
 	}
@@ -228,11 +247,16 @@ func (s *Service) ProveClaim(ctx context.Context, token, code string, now time.T
 		return "", ErrWrongCode
 	}
 	proved = newToken()
-	moved, err := updateClaimProved(ctx, s.DB, web.HashToken(token), web.HashToken(proved), now)
-	if err == nil && !moved {
-		return "", ErrWrongCode
-	}
-	return proved, err
+	return proved, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		moved, err := updateClaimProved(ctx, tx, web.HashToken(token), web.HashToken(proved), now)
+		if err == nil && !moved {
+			return ErrWrongCode
+		}
+		if err != nil {
+			return err
+		}
+		return forgive(ctx, tx, tries)
+	})
 }
 
 // ProvedClaim is whose profile is about to be claimed by a code, with the address on
@@ -315,6 +339,9 @@ func (s *Service) letIn(ctx context.Context, p lms.Person, password string, o Or
 		if err := updateLang(ctx, tx, p.ID, p.Lang); err != nil {
 			return err
 		}
+		if err := s.tell(ctx, tx, p, "profile_claimed"); err != nil {
+			return err
+		}
 		if err := s.settleClaims(ctx, tx, p.ID, now); err != nil {
 			return err
 		}
@@ -351,7 +378,7 @@ func (s *Service) settleClaims(ctx context.Context, tx pgx.Tx, p lms.PersonID, n
 	if err != nil {
 		return err
 	}
-	var tries []bucket
+	tries := []bucket{claimCodes(p, nil)}
 	for _, id := range ids {
 		tries = append(tries, claimTries(id))
 		if err := settleClaimItem(ctx, tx, id, now); err != nil {
@@ -363,21 +390,24 @@ func (s *Service) settleClaims(ctx context.Context, tx pgx.Tx, p lms.PersonID, n
 
 // AskRegistrar leaves word how somebody whose claim does not get through can be reached.
 //
-// Errors: ErrLinkOver, lms.ErrForm with fields contact or note.
-func (s *Service) AskRegistrar(ctx context.Context, token, contact, note string, now time.Time) error {
+// Errors: ErrLinkOver, lms.ErrForm with fields contact or note, ErrTooManyTries.
+func (s *Service) AskRegistrar(ctx context.Context, token, contact, note, from string, now time.Time) error {
 	ask, err := readContact(contact, note, now)
 	if err != nil {
 		return err
 	}
+	c, err := selectClaim(ctx, s.DB, web.HashToken(token), now.Add(-linkLife))
+	if errors.Is(err, lms.ErrNotFound) || err == nil && !c.Listed {
+		return ErrLinkOver.Because(err)
+	}
+	if err != nil {
+		return err
+	}
+	if err := take(ctx, s.DB, now, bucket{"contact of a claim", []string{strconv.Itoa(int(c.MOPDID)), networkOf(from)}, perContact}); err != nil {
+		return err
+	}
 	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		c, err := selectClaim(ctx, tx, web.HashToken(token), now.Add(-linkLife))
-		if errors.Is(err, lms.ErrNotFound) || err == nil && !c.Listed {
-			return ErrLinkOver.Because(err)
-		}
-		if err != nil {
-			return err
-		}
-		err = appendClaimAsk(ctx, tx, c.MOPDID, ask)
+		err := appendClaimAsk(ctx, tx, c.MOPDID, ask, contactsKept)
 		if errors.Is(err, lms.ErrNotFound) {
 			return ErrLinkOver.Because(err)
 		}

@@ -41,6 +41,9 @@ type MergePlan struct {
 	Ended      []lms.Enrollment // both have them open
 	Held       []string         // titles of credits that a registrar looks at again
 	LoginMoves bool             // the profile that stays has none
+	Hours      int              // of the waiting time
+	Waits      bool             // every address on file is told first, and can stop it
+	Ripe       bool             // they were told, and nobody has stopped it
 }
 
 // sides are the profile that goes and the one that stays.
@@ -82,6 +85,8 @@ func (s *Service) PlanMerge(ctx context.Context, v lms.Viewer, item int64, into 
 	}
 	plan.Moved, plan.Ended = lms.MergeOpen(plan.From.Courses, plan.Into.Courses)
 	plan.LoginMoves = plan.From.Login && !plan.Into.Login
+	plan.Hours, plan.Waits = int(s.RecoveryWait.Hours()), plan.From.Login
+	plan.Ripe = plan.ripe(Pending{From: plan.From.ID, Into: plan.Into.ID}, now)
 	return plan, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		plan.Held, err = s.Registry.HeldByMerge(ctx, tx, plan.From.ID, plan.Into.ID)
 		return err
@@ -89,37 +94,47 @@ func (s *Service) PlanMerge(ctx context.Context, v lms.Viewer, item int64, into 
 }
 
 // Merge makes the two profiles of an item one person's. Every fact keeps the profile
-// under which it was recorded, and is read as the person's who stays.
+// under which it was recorded, and is read as the person's who stays. If a way in moves or
+// ends, this only announces the merge; it is done by who decides so again after the
+// waiting time.
 //
-// Errors: those of decide, lms.ErrNotFound, ErrMergedBefore, ErrMergeStaff.
+// Errors: those of settle, lms.ErrNotFound, ErrMergedBefore, ErrMergeStaff, ErrStillWaits.
 func (s *Service) Merge(ctx context.Context, v lms.Viewer, d Decision, into lms.PersonID, now time.Time) error {
-	return s.decide(ctx, v, d, "merged", now, func(tx pgx.Tx, c Case) error {
+	return s.settle(ctx, v, d, now, func(tx pgx.Tx, c Case) (string, bool, error) {
 		goes, stays, err := c.sides(into)
 		if err != nil {
-			return err
+			return "", false, err
 		}
-		for _, p := range []lms.PersonID{goes.ID, stays.ID} {
-			if err := s.Player.Fence(ctx, tx, p); err != nil {
-				return err
-			}
+		p := Pending{By: v.ID, Reason: d.Reason, Origin: d.From, From: goes.ID, Into: stays.ID}
+		if goes.Login && !c.ripe(p, now) {
+			return "merge_waits", true, s.postpone(ctx, tx, c, p, "merge_waits", now)
 		}
-		if err := s.Enrollments.Merge(ctx, tx, goes.ID, stays.ID, now); err != nil {
-			return err
-		}
-		if err := s.Registry.Merge(ctx, tx, goes.ID, stays.ID, now); err != nil {
-			return err
-		}
-		if err := s.mergeAccess(ctx, tx, goes, stays, now); err != nil {
-			return err
-		}
-		if err := insertMerge(ctx, tx, goes.ID, stays.ID, v.ID, d.Reason, now); err != nil {
-			return err
-		}
-		if err := s.settleMerge(ctx, tx, goes, stays, now); err != nil {
-			return err
-		}
-		return insertAudit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: "merged_away", Subject: goes.ID, Object: c.object(), Note: d.Reason, At: now, From: d.From})
+		return "merged", false, s.mergeInto(ctx, tx, v, d, c, goes, stays, now)
 	})
+}
+
+func (s *Service) mergeInto(ctx context.Context, tx pgx.Tx, v lms.Viewer, d Decision, c Case, goes, stays *Dossier, now time.Time) error {
+	for _, p := range []lms.PersonID{goes.ID, stays.ID} {
+		if err := s.Player.Fence(ctx, tx, p); err != nil {
+			return err
+		}
+	}
+	if err := s.Enrollments.Merge(ctx, tx, goes.ID, stays.ID, now); err != nil {
+		return err
+	}
+	if err := s.Registry.Merge(ctx, tx, goes.ID, stays.ID, now); err != nil {
+		return err
+	}
+	if err := s.mergeAccess(ctx, tx, goes, stays, now); err != nil {
+		return err
+	}
+	if err := insertMerge(ctx, tx, goes.ID, stays.ID, v.ID, d.Reason, now); err != nil {
+		return err
+	}
+	if err := s.settleMerge(ctx, tx, goes, stays, now); err != nil {
+		return err
+	}
+	return insertAudit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: "merged_away", Subject: goes.ID, Object: c.object(), Note: d.Reason, At: now, From: d.From})
 }
 
 // mergeAccess leaves one way in: that of the profile that stays, if it has one.

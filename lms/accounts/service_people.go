@@ -21,6 +21,7 @@ import (
 var (
 	ErrNothingChanged = lms.NewError(lms.Conflict, "nothing_changed")
 	ErrRolesChanged   = lms.NewError(lms.Conflict, "roles_changed") // by somebody else, since they were shown
+	ErrUnprotected    = lms.NewError(lms.Conflict, "unprotected")   // no login, or no strong factor
 )
 
 // GrantedRoles are those that an administrator gives and takes.
@@ -43,6 +44,20 @@ type Found struct {
 	People      []Listed
 	Total       int
 	Page, Pages int
+}
+
+// SearchPeople is FindPeople for somebody who looks after people. That they searched is
+// written down.
+func (s *Service) SearchPeople(ctx context.Context, v lms.Viewer, typed string, page int, from string, now time.Time) (Found, error) {
+	if typed != "" {
+		err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+			return insertAudit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: "people_searched", Note: typed, At: now, From: from})
+		})
+		if err != nil {
+			return Found{}, err
+		}
+	}
+	return s.FindPeople(ctx, typed, page)
 }
 
 // FindPeople looks people up by the beginnings of parts of their names, earlier ones
@@ -234,10 +249,17 @@ func (c Correction) check(p lms.Person, today lms.Date) error {
 // earlier keep the earlier name.
 //
 // Errors: lms.ErrNotFound, lms.ErrForm with fields given, family, born or reason,
-// ErrNothingChanged.
+// ErrNothingChanged, ErrOwnRecord.
 func (s *Service) Correct(ctx context.Context, v lms.Viewer, id lms.PersonID, c Correction, from string, now time.Time) error {
 	c.Given, c.Family, c.Reason = strings.TrimSpace(c.Given), strings.TrimSpace(c.Family), strings.TrimSpace(c.Reason)
 	return s.forPerson(ctx, id, func(tx pgx.Tx) error {
+		who, err := selectWhoStays(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if who == v.ID {
+			return ErrOwnRecord
+		}
 		p, err := selectPerson(ctx, tx, id)
 		if err != nil {
 			return err
@@ -313,44 +335,53 @@ func (c RoleChange) check() error {
 	return nil
 }
 
-// canTakeRole tells whether somebody may lose a role that so many people hold.
+// canTakeRole tells whether somebody may lose a role that so many others hold who can
+// sign in.
 //
 // Errors: ErrLastAdmin.
-func canTakeRole(r lms.Role, holders int) error {
-	if r == lms.Administrator && holders <= 1 {
+func canTakeRole(r lms.Role, others int) error {
+	if r == lms.Administrator && others == 0 {
 		return ErrLastAdmin
 	}
 	return nil
 }
 
-// CheckRoles tells what would stand against a change of roles now.
+// CheckRoles tells what would stand against a change of a person's roles now.
 //
-// Errors: lms.ErrForm with field roles, ErrNothingChanged, ErrLastAdmin.
-func (s *Service) CheckRoles(ctx context.Context, c RoleChange) error {
+// Errors: lms.ErrForm with field roles, ErrNothingChanged, ErrLastAdmin, ErrUnprotected.
+func (s *Service) CheckRoles(ctx context.Context, id lms.PersonID, c RoleChange) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	return s.canTake(ctx, s.DB, c.Takes())
+	return s.canChange(ctx, s.DB, id, c)
 }
 
-func (s *Service) canTake(ctx context.Context, db pg.Querier, roles []lms.Role) error {
-	for _, r := range roles {
-		holders, err := countHolders(ctx, db, r)
+// canChange errors: ErrLastAdmin, ErrUnprotected.
+func (s *Service) canChange(ctx context.Context, db pg.Querier, id lms.PersonID, c RoleChange) error {
+	for _, r := range c.Takes() {
+		others, err := countOtherHolders(ctx, db, r, id)
 		if err != nil {
 			return err
 		}
-		if err := canTakeRole(r, holders); err != nil {
+		if err := canTakeRole(r, others); err != nil {
 			return err
 		}
 	}
-	return nil
+	if len(c.Gives()) == 0 {
+		return nil
+	}
+	protected, err := selectProtected(ctx, db, id)
+	if err == nil && !protected {
+		return ErrUnprotected
+	}
+	return err
 }
 
 // ChangeRoles gives and takes roles. Every session of the person ends, the computers in
 // which they signed in are forgotten, and they are told.
 //
 // Errors: lms.ErrNotFound, lms.ErrForm with field roles, ErrNothingChanged,
-// ErrRolesChanged, ErrLastAdmin.
+// ErrRolesChanged, ErrLastAdmin, ErrUnprotected.
 func (s *Service) ChangeRoles(ctx context.Context, v lms.Viewer, id lms.PersonID, c RoleChange, from string, now time.Time) error {
 	if err := c.check(); err != nil {
 		return err
@@ -363,7 +394,7 @@ func (s *Service) ChangeRoles(ctx context.Context, v lms.Viewer, id lms.PersonID
 		if len(rolesBeyond(p.Roles, c.Was))+len(rolesBeyond(c.Was, p.Roles)) > 0 {
 			return ErrRolesChanged
 		}
-		if err := s.canTake(ctx, tx, c.Takes()); err != nil {
+		if err := s.canChange(ctx, tx, id, c); err != nil {
 			return err
 		}
 		for _, r := range c.Takes() {

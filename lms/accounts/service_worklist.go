@@ -25,6 +25,9 @@ var (
 	ErrMergeStaff   = lms.NewError(lms.Conflict, "merge_staff")      // a profile with a role does not go away
 	ErrMergeItself  = lms.NewError(lms.Conflict, "merge_itself")     // a profile and itself
 	ErrAskedBefore  = lms.NewError(lms.Conflict, "recovery_asked")   // a recovery is on its way already
+	ErrStillWaits   = lms.NewError(lms.Conflict, "decision_waits")   // Args: Due (time.Time)
+	ErrDecisionOver = lms.NewError(lms.NotFound, "decision_is_over") // stopped, or done
+	ErrClaimStaff   = lms.NewError(lms.Conflict, "claim_staff")      // a profile with a role is not given away
 	ErrNoRecovery   = lms.NewError(lms.NotFound, "recovery_is_over") // stopped, used, or too old
 )
 
@@ -54,6 +57,8 @@ type Item struct {
 	ClosedBy string // name; "" if it settled itself
 	Outcome  string
 	Reason   string
+	Pending  *Pending   // what waits to take effect
+	DueAt    *time.Time // when it does
 }
 
 // Open tells whether it still waits.
@@ -72,13 +77,12 @@ type Waiting struct {
 // Days are the whole days that it has waited.
 func (w Waiting) Days(now time.Time) int { return int(now.Sub(w.OpenedAt) / (24 * time.Hour)) }
 
-// worklistLength is how many items a page shows: the oldest.
-const worklistLength = 200
+const itemsPerPage = 50
 
-// Worklist is what waits, of one kind or of all, the oldest first, and how many of each
-// kind there are.
-func (s *Service) Worklist(ctx context.Context, kind ItemKind) (list []Waiting, counts map[ItemKind]int, err error) {
-	if list, err = selectWaiting(ctx, s.DB, kind, worklistLength); err != nil {
+// Worklist is a page, from 1 on, of what waits, of one kind or of all, and how many of
+// each kind there are. The oldest come first, and claims of MOPD IDs that nobody has last.
+func (s *Service) Worklist(ctx context.Context, kind ItemKind, page int) (list []Waiting, counts map[ItemKind]int, err error) {
+	if list, err = selectWaiting(ctx, s.DB, kind, itemsPerPage, (page-1)*itemsPerPage); err != nil {
 		return nil, nil, err
 	}
 	counts, err = countWaiting(ctx, s.DB)
@@ -217,11 +221,19 @@ func (d *Decision) check() error {
 	return nil
 }
 
-// decide runs fn on an item that still waits, then closes it with an outcome. The people
-// in it are locked, in the order of their ids.
+// decide runs fn on an item that still waits, then closes it with an outcome.
+//
+// Errors: those of settle.
+func (s *Service) decide(ctx context.Context, v lms.Viewer, d Decision, outcome string, now time.Time, fn func(pgx.Tx, Case) error) error {
+	return s.settle(ctx, v, d, now, func(tx pgx.Tx, c Case) (string, bool, error) { return outcome, false, fn(tx, c) })
+}
+
+// settle runs fn on an item that still waits. It closes the item with the outcome that fn
+// gives, unless that one waits to take effect. The people in it are locked, in the order
+// of their ids.
 //
 // Errors: lms.ErrForm with field reason, lms.ErrNotFound, ErrItemClosed, ErrOwnRecord.
-func (s *Service) decide(ctx context.Context, v lms.Viewer, d Decision, outcome string, now time.Time, fn func(pgx.Tx, Case) error) error {
+func (s *Service) settle(ctx context.Context, v lms.Viewer, d Decision, now time.Time, fn func(pgx.Tx, Case) (outcome string, waits bool, err error)) error {
 	if err := d.check(); err != nil {
 		return err
 	}
@@ -246,11 +258,14 @@ func (s *Service) decide(ctx context.Context, v lms.Viewer, d Decision, outcome 
 		if slices.Contains(people, v.ID) {
 			return ErrOwnRecord
 		}
-		if err := fn(tx, c); err != nil {
+		outcome, waits, err := fn(tx, c)
+		if err != nil {
 			return err
 		}
-		if err := closeItem(ctx, tx, d.Item, v.ID, outcome, d.Reason, now); err != nil {
-			return err
+		if !waits {
+			if err := closeItem(ctx, tx, d.Item, v.ID, outcome, d.Reason, now); err != nil {
+				return err
+			}
 		}
 		subject := lms.PersonID(0)
 		if c.Person != nil {
@@ -286,30 +301,6 @@ func (s *Service) Dismiss(ctx context.Context, v lms.Viewer, d Decision, now tim
 			return err
 		}
 		return s.tell(ctx, tx, c.Person.Person, "recovery_refused")
-	})
-}
-
-// SendClaimLink mails a link that claims a profile to an address that the registrar has
-// made sure of.
-//
-// Errors: those of decide, lms.ErrForm with field email, ErrNotClaimable.
-func (s *Service) SendClaimLink(ctx context.Context, v lms.Viewer, d Decision, email string, now time.Time) error {
-	email = strings.TrimSpace(email)
-	if !isEmail(email) {
-		return lms.ErrForm.WithField("email", "email_form")
-	}
-	return s.decide(ctx, v, d, "link_sent", now, func(tx pgx.Tx, c Case) error {
-		if c.Kind != ClaimItem || c.Person == nil || !c.Person.Waits {
-			return ErrNotClaimable
-		}
-		lang := c.Person.Lang
-		if len(c.Tries) > 0 {
-			lang = c.Tries[len(c.Tries)-1].Lang
-		}
-		if err := voidLinks(ctx, tx, c.Person.ID, now, toClaim); err != nil {
-			return err
-		}
-		return s.mailLink(ctx, tx, link{Purpose: toClaim, Person: c.Person.ID}, addressToClaim{email, lang}, email, lang, now)
 	})
 }
 

@@ -165,6 +165,7 @@ func TestAnAdministratorConfirmsAChangeOfRoles(t *testing.T) {
 	for _, lang := range []string{"en", "es"} {
 		o := newOffice(t)
 		maya := o.person("Maya", "Rivera", lms.Finance)
+		o.appOf(maya, lmstest.Now)
 		c := o.clerk(o.person("Ada", "Admin", lms.Administrator), lang)
 		path := fmt.Sprintf("/people/%d/roles", maya.ID)
 		require.Contains(t, c.get(path), `value="finance" checked`)
@@ -189,6 +190,46 @@ func TestAnAdministratorConfirmsAChangeOfRoles(t *testing.T) {
 		require.Equal(t, http.StatusSeeOther, status)
 		require.Contains(t, c.get(to), o.Words.Text(lang, "notice.sessions_ended"))
 	}
+}
+
+func TestLooksInSearchesAndRefusedFormsAreWrittenDown(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	maya, rita := o.person("Maya", "Rivera"), o.person("Rita", "Registrar", lms.Registrar)
+	c := o.clerk(rita, "en")
+	c.get("/people")
+	require.Zero(t, o.audited("people_searched"), "nobody was looked for")
+	require.Contains(t, c.get("/people?q=+rivera"), maya.Email)
+	require.Equal(t, 1, o.count(`SELECT count(*) FROM accounts.audit WHERE action = 'people_searched' AND actor = $1 AND note = 'rivera'`, rita.ID))
+	status, body, _ := c.post(fmt.Sprintf("/people/%d/name", maya.ID), url.Values{})
+	require.Equal(t, http.StatusUnprocessableEntity, status)
+	require.Contains(t, body, maya.Family)
+	require.Equal(t, []string{"record_viewed"}, o.actions(maya))
+
+	ada := o.person("Ada", "Admin", lms.Administrator)
+	c = o.clerk(ada, "en")
+	c.get("/audit")
+	require.Zero(t, o.audited("audit_read"), "that was about nobody")
+	c.get(fmt.Sprintf("/audit?person=%d", maya.MOPDID))
+	require.Equal(t, 1, o.count(`SELECT count(*) FROM accounts.audit WHERE action = 'audit_read' AND actor = $1 AND subject = $2 AND note = $3`, ada.ID, maya.ID, fmt.Sprintf("person=%d", maya.MOPDID)))
+	status, _, _ = c.post(fmt.Sprintf("/people/%d/roles", maya.ID), url.Values{"role": {"author"}})
+	require.Equal(t, http.StatusUnprocessableEntity, status, "Maya has no second factor")
+	require.Equal(t, []string{"record_viewed", "audit_read", "record_viewed"}, o.actions(maya))
+}
+
+func TestCorrectingNeedsAFreshProof(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	c := o.clerk(o.person("Rita", "Registrar", lms.Registrar), "en")
+	path := fmt.Sprintf("/people/%d/name", o.person("Maya", "Rivera").ID)
+	c.get(path)
+	_, err := o.db.Exec(t.Context(), `UPDATE accounts.sessions SET proved_at = $1`, officeTime.Add(-lms.ProofAge))
+	require.NoError(t, err)
+	status, _, header := c.do(http.MethodGet, path, nil)
+	require.Equal(t, http.StatusSeeOther, status)
+	require.Contains(t, header.Get("Location"), "/account/prove?next=")
+	status, _, _ = c.post(path, url.Values{"given": {"Maya"}, "family": {"López"}, "reason": {"papers seen"}})
+	require.Equal(t, http.StatusUnauthorized, status)
 }
 
 func TestRolesAreChangedOnlyByWhoJustProvedThemselves(t *testing.T) {

@@ -48,12 +48,18 @@ func updateClaimFound(ctx context.Context, tx pgx.Tx, tokenHash []byte, p lms.Pe
 	return pg.Exec(ctx, tx, "update claim", `UPDATE accounts.claims SET person = $2, code_hash = $3 WHERE token_hash = $1`, tokenHash, p, codeHash)
 }
 
-// countClaimTry counts a try at a claim's code and gives its hash, "" if there is none.
+// codeTry is what a try at a claim's code is about: zero if the claim fits nobody.
+type codeTry struct {
+	Person lms.PersonID
+	Hash   string
+}
+
+// countClaimTry counts a try at a claim's code.
 //
 // Errors: lms.ErrNotFound where nothing can be tried any more.
-func countClaimTry(ctx context.Context, db pg.Querier, tokenHash []byte, most int, madeAfter time.Time) (string, error) {
-	return pg.Value[string](ctx, db, "count try at claim", `UPDATE accounts.claims SET tries = tries + 1
-		WHERE token_hash = $1 AND tries < $2 AND made_at > $3 AND proved_at IS NULL RETURNING coalesce(code_hash, '')`, tokenHash, most, madeAfter)
+func countClaimTry(ctx context.Context, db pg.Querier, tokenHash []byte, most int, madeAfter time.Time) (codeTry, error) {
+	return pg.Row[codeTry](ctx, db, "count try at claim", `UPDATE accounts.claims SET tries = tries + 1
+		WHERE token_hash = $1 AND tries < $2 AND made_at > $3 AND proved_at IS NULL RETURNING coalesce(person, 0) AS person, coalesce(code_hash, '') AS hash`, tokenHash, most, madeAfter)
 }
 
 // updateClaimProved moves a claim to a new token: who only knows the old one gets no
@@ -112,12 +118,13 @@ func upsertClaimItem(ctx context.Context, tx pgx.Tx, id lms.MOPDID, tries []clai
 		id, tries, tries[len(tries)-1], now)
 }
 
-// appendClaimAsk adds how somebody can be reached.
+// appendClaimAsk adds how somebody can be reached, and keeps the last ones.
 //
 // Errors: lms.ErrNotFound once a registrar has decided.
-func appendClaimAsk(ctx context.Context, tx pgx.Tx, id lms.MOPDID, ask Contact) error {
-	open, err := pg.Changed(ctx, tx, "update worklist item", `UPDATE accounts.worklist SET details = jsonb_set(details, '{asks}', details -> 'asks' || $2::jsonb)
-		WHERE kind = 'claim' AND closed_at IS NULL AND details ->> 'mopd_id' = $1::integer::text`, id, ask)
+func appendClaimAsk(ctx context.Context, tx pgx.Tx, id lms.MOPDID, ask Contact, kept int) error {
+	open, err := pg.Changed(ctx, tx, "update worklist item", `UPDATE accounts.worklist
+		SET details = jsonb_set(details, '{asks}', jsonb_path_query_array(details -> 'asks' || $2::jsonb, '$[last - $n to last]', jsonb_build_object('n', $3::integer - 1)))
+		WHERE kind = 'claim' AND closed_at IS NULL AND details ->> 'mopd_id' = $1::integer::text`, id, ask, kept)
 	if err == nil && !open {
 		return lms.ErrNotFound
 	}

@@ -82,6 +82,15 @@ func deleteRole(ctx context.Context, tx pgx.Tx, p lms.PersonID, r lms.Role) erro
 	return pg.Exec(ctx, tx, "delete role", `DELETE FROM accounts.roles WHERE person = $1 AND role = $2`, p, r)
 }
 
-func countHolders(ctx context.Context, db pg.Querier, r lms.Role) (int, error) {
-	return pg.Value[int](ctx, db, "count holders of a role", `SELECT count(*) FROM accounts.roles WHERE role = $1`, r)
+// countOtherHolders is how many people beside somebody have a role and can sign in.
+func countOtherHolders(ctx context.Context, db pg.Querier, r lms.Role, than lms.PersonID) (int, error) {
+	return pg.Value[int](ctx, db, "count holders of a role", `SELECT count(*) FROM accounts.roles r JOIN accounts.logins l ON l.person = r.person
+		WHERE r.role = $1 AND r.person <> $2`, r, than)
+}
+
+// selectProtected tells whether somebody can sign in to a profile with a factor that
+// staff may use (Kind.Strong).
+func selectProtected(ctx context.Context, db pg.Querier, p lms.PersonID) (bool, error) {
+	return pg.Value[bool](ctx, db, "select protection", `SELECT EXISTS (SELECT FROM accounts.logins WHERE person = $1)
+		AND EXISTS (SELECT FROM accounts.factors WHERE person = $1 AND confirmed_at IS NOT NULL AND kind IN ('authenticator', 'passkey'))`, p)
 }

@@ -11,11 +11,13 @@ import (
 	"mopd/lms/pg"
 )
 
-func selectWaiting(ctx context.Context, db pg.Querier, kind ItemKind, most int) ([]Waiting, error) {
+func selectWaiting(ctx context.Context, db pg.Querier, kind ItemKind, limit, offset int) ([]Waiting, error) {
 	return pg.Rows[Waiting](ctx, db, "select worklist", `SELECT w.id, w.kind, w.opened_at, coalesce((w.details ->> 'mopd_id')::integer, 0) AS mopd_id,
 			coalesce((SELECT given || ' ' || family FROM accounts.names WHERE person = w.person ORDER BY recorded_at DESC LIMIT 1), '') AS name,
 			coalesce((SELECT given || ' ' || family FROM accounts.names WHERE person = w.other ORDER BY recorded_at DESC LIMIT 1), '') AS other
-		FROM accounts.worklist w WHERE w.closed_at IS NULL AND ($1 = '' OR w.kind = $1) ORDER BY w.opened_at, w.id LIMIT $2`, string(kind), most)
+		FROM accounts.worklist w WHERE w.closed_at IS NULL AND ($1 = '' OR w.kind = $1) 
+		ORDER BY w.kind = 'claim' AND NOT EXISTS (SELECT FROM accounts.mopd_ids WHERE id = (w.details ->> 'mopd_id')::integer), w.opened_at, w.id LIMIT $2 OFFSET $3`,
+		string(kind), limit, offset)
 }
 
 func countWaiting(ctx context.Context, db pg.Querier) (map[ItemKind]int, error) {
@@ -34,8 +36,47 @@ func countWaiting(ctx context.Context, db pg.Querier) (map[ItemKind]int, error) 
 func selectItem(ctx context.Context, db pg.Querier, id int64) (Item, error) {
 	return pg.Row[Item](ctx, db, "select worklist item", `SELECT id, kind, coalesce(person, 0) AS person, coalesce(other, 0) AS other, details, opened_at, closed_at,
 			coalesce((SELECT given || ' ' || family FROM accounts.names WHERE person = closed_by ORDER BY recorded_at DESC LIMIT 1), '') AS closed_by,
-			coalesce(outcome, '') AS outcome, coalesce(reason, '') AS reason
+			coalesce(outcome, '') AS outcome, coalesce(reason, '') AS reason, pending, due_at
 		FROM accounts.worklist WHERE id = $1`, id)
+}
+
+// updateItemPending keeps what is decided until it takes effect; nil is nothing.
+func updateItemPending(ctx context.Context, tx pgx.Tx, id int64, p *Pending, due *time.Time) error {
+	return pg.Exec(ctx, tx, "postpone worklist item", `UPDATE accounts.worklist SET pending = $2, due_at = $3 WHERE id = $1`, id, p, due)
+}
+
+func selectDueLinks(ctx context.Context, db pg.Querier, now time.Time) ([]int64, error) {
+	return pg.Values[int64](ctx, db, "select due claim links", `SELECT id FROM accounts.worklist
+		WHERE kind = 'claim' AND closed_at IS NULL AND due_at <= $1 ORDER BY due_at LIMIT 1000`, now)
+}
+
+func insertItemStop(ctx context.Context, tx pgx.Tx, tokenHash []byte, item int64) error {
+	return pg.Exec(ctx, tx, "insert stop", `INSERT INTO accounts.worklist_stops (token_hash, item) VALUES ($1, $2)`, tokenHash, item)
+}
+
+func deleteItemStops(ctx context.Context, tx pgx.Tx, item int64) error {
+	return pg.Exec(ctx, tx, "delete stops", `DELETE FROM accounts.worklist_stops WHERE item = $1`, item)
+}
+
+// stoppable is an item whose decision can still be stopped.
+type stoppable struct {
+	ID     int64
+	Kind   ItemKind
+	Person lms.PersonID // 0 if nobody is known
+}
+
+func (i stoppable) object() string { return Item{ID: i.ID}.object() }
+
+func selectStoppable(ctx context.Context, db pg.Querier, tokenHash []byte) (stoppable, error) {
+	return pg.Row[stoppable](ctx, db, "select stop", `SELECT w.id, w.kind, coalesce(w.person, o.canonical, 0) AS person
+		FROM accounts.worklist_stops s JOIN accounts.worklist w ON w.id = s.item
+		LEFT JOIN accounts.mopd_ids i ON i.id = (w.details ->> 'mopd_id')::integer LEFT JOIN accounts.pub_identities o ON o.person = i.person
+		WHERE s.token_hash = $1 AND w.closed_at IS NULL AND w.due_at IS NOT NULL`, tokenHash)
+}
+
+// stopItem closes an item whose decision waits; false if it did not wait any more.
+func stopItem(ctx context.Context, tx pgx.Tx, id int64, now time.Time) (bool, error) {
+	return pg.Changed(ctx, tx, "stop worklist item", `UPDATE accounts.worklist SET closed_at = $2, outcome = 'stopped' WHERE id = $1 AND closed_at IS NULL AND due_at IS NOT NULL`, id, now)
 }
 
 // insertItem opens an item.

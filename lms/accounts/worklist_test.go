@@ -31,7 +31,7 @@ func (w *world) sit(now time.Time) *visitor {
 // waiting is the oldest item of a kind.
 func (w *world) waiting(kind ItemKind) int64 {
 	w.t.Helper()
-	list, _, err := w.Worklist(w.t.Context(), kind)
+	list, _, err := w.Worklist(w.t.Context(), kind, 1)
 	require.NoError(w.t, err)
 	require.NotEmpty(w.t, list)
 	return list[0].ID
@@ -74,8 +74,14 @@ func TestARegistrarsLinkClaimsAProfileWithTheAddressThatTheyMadeSureOf(t *testin
 	require.ErrorIs(t, w.SendClaimLink(t.Context(), v, because(item), "nowhere", now), lms.ErrForm)
 	require.ErrorIs(t, w.SendClaimLink(t.Context(), v, Decision{Item: item}, "new@example.org", now), lms.ErrForm)
 	require.NoError(t, w.SendClaimLink(t.Context(), v, because(item), "new@example.org", now))
+	require.ErrorIs(t, w.SendClaimLink(t.Context(), v, because(item), "New@example.org", now), ErrStillWaits)
+	now = now.Add(w.RecoveryWait)
+	for range 2 {
+		require.NoError(t, w.MailClaimLinks(t.Context(), now))
+	}
 	require.ErrorIs(t, w.SendClaimLink(t.Context(), v, because(item), "new@example.org", now), ErrItemClosed)
 
+	require.Len(t, w.letters("new@example.org"), 1)
 	link := token(w.lastLetter("new@example.org"))
 	opened, err := w.FinishLinkedClaim(t.Context(), link, password, desk, now)
 	require.NoError(t, err)
@@ -86,6 +92,61 @@ func TestARegistrarsLinkClaimsAProfileWithTheAddressThatTheyMadeSureOf(t *testin
 	require.ErrorIs(t, err, ErrLinkOver)
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.audit WHERE action = 'claim_link_sent' AND actor = $1`, v.ID))
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.worklist WHERE outcome = 'link_sent' AND reason = 'Called back.'`))
+	require.Equal(t, w.subject("es", "profile_claimed"), w.lastLetter("maya@example.org").Subject, "the address on file is told again")
+}
+
+func TestALinkToAnAddressThatIsNotOnFileGoesOutAfterTheWaitUnlessTheAddressOnFileStopsIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	item, v, now := w.stuck(), w.registrar(lmstest.Now), lmstest.Now
+	require.NoError(t, w.SendClaimLink(t.Context(), v, because(item), "new@example.org", now))
+	require.Empty(t, w.letters("new@example.org"))
+	warning := w.lastLetter("maya@example.org")
+	require.Equal(t, w.subject("en", "claim_link_waits"), warning.Subject)
+	require.Contains(t, warning.Lines[0], "March 19, 2026")
+	require.NoError(t, w.MailClaimLinks(t.Context(), now.Add(w.RecoveryWait-time.Second)))
+	require.Empty(t, w.letters("new@example.org"))
+
+	stranger, path := w.visit("", now), "/stop/"+token(warning)
+	contains(t, stranger.get(path), "give your training profile to somebody")
+	contains(t, stranger.post(path).body, "Nothing happens")
+	contains(t, stranger.get(path), "Nothing happens")
+	require.NoError(t, w.MailClaimLinks(t.Context(), now.Add(w.RecoveryWait)))
+	require.Empty(t, w.letters("new@example.org"))
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM accounts.worklist WHERE outcome = 'stopped'`))
+	require.Equal(t, 1, w.audited("claim_stopped"))
+}
+
+func TestALinkToAnAddressOnFileGoesOutAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.NoError(t, w.SendClaimLink(t.Context(), w.registrar(lmstest.Now), because(w.stuck()), "MAYA@example.org", lmstest.Now))
+	require.NotNil(t, w.lastLetter("MAYA@example.org").Button)
+}
+
+func TestARegistrarSendsNoClaimLinkToThemselves(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	item, v := w.stuck(), w.registrar(lmstest.Now)
+	_, err := w.db.Exec(t.Context(), `INSERT INTO accounts.addresses VALUES ($1, 'rita@home.example', now())`, v.ID)
+	require.NoError(t, err)
+	for _, own := range []string{v.Email, "RITA@example.org", "Rita@home.example"} {
+		require.ErrorIs(t, w.SendClaimLink(t.Context(), v, because(item), own, lmstest.Now), lms.ErrForm, own)
+	}
+}
+
+func TestNoClaimLinkIsSentForAProfileWithARole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	item, v, now := w.stuck(), w.registrar(lmstest.Now), lmstest.Now
+	require.NoError(t, w.SendClaimLink(t.Context(), v, because(item), "new@example.org", now))
+	_, err := w.db.Exec(t.Context(), `INSERT INTO accounts.roles SELECT person, 'author' FROM accounts.profiles`)
+	require.NoError(t, err)
+	require.NoError(t, w.MailClaimLinks(t.Context(), now.Add(w.RecoveryWait)))
+	require.Empty(t, w.letters("new@example.org"), "the role was given meanwhile")
+	for _, to := range []string{"new@example.org", "maya@example.org"} {
+		require.ErrorIs(t, w.SendClaimLink(t.Context(), v, because(item), to, now), ErrClaimStaff)
+	}
 }
 
 func TestAClaimThatGetsThroughSettlesItsItem(t *testing.T) {
@@ -147,7 +208,9 @@ func TestTheWorklistIsWorkedOnItsPages(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, desk.post(path+"/claim-link", "email", "new@example.org").status)
 	require.Equal(t, http.StatusUnprocessableEntity, desk.post(path+"/dismiss").status)
 	done := desk.post(path+"/claim-link", "email", "new@example.org", "reason", "Called back.")
-	require.Equal(t, "/worklist?notice=claim_link_sent", done.location)
+	require.Equal(t, "/worklist?notice=decision_waits", done.location)
+	contains(t, desk.get(path), "a claim link goes to new@example.org. It waits until March 19, 2026")
+	require.NoError(t, w.MailClaimLinks(t.Context(), lmstest.Now.Add(w.RecoveryWait)))
 	contains(t, desk.get(path), "A claim link was sent.", "Rita Registrar")
 
 	path = fmt.Sprintf("/worklist/%d", w.waiting(ImportItem))
@@ -155,8 +218,29 @@ func TestTheWorklistIsWorkedOnItsPages(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, desk.post(path+"/dismiss", "reason", "Mistyped.").status)
 	contains(t, desk.get("/worklist?notice=item_dismissed"), "Nothing waits here")
 
-	stranger := w.visit("", lmstest.Now)
+	stranger := w.visit("", lmstest.Now.Add(w.RecoveryWait))
 	contains(t, stranger.get("/claim/link/"+token(w.lastLetter("new@example.org"))), "Welcome, Maya")
+}
+
+func TestClaimsOfMOPDIDsThatNobodyHasComeLastHoweverManyThereAre(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, err := w.db.Exec(t.Context(), `INSERT INTO accounts.worklist (kind, details, opened_at)
+		SELECT 'claim', jsonb_build_object('mopd_id', n, 'asks', '[]'::jsonb, 'tries', '[]'::jsonb), $1 FROM generate_series(500001, 500060) n`, lmstest.Now.Add(-time.Hour))
+	require.NoError(t, err)
+	item := w.stuck()
+	first, counts, err := w.Worklist(t.Context(), ClaimItem, 1)
+	require.NoError(t, err)
+	require.Equal(t, item, first[0].ID, "somebody has that MOPD ID")
+	require.Len(t, first, itemsPerPage)
+	second, _, err := w.Worklist(t.Context(), ClaimItem, 2)
+	require.NoError(t, err)
+	require.Len(t, second, counts[ClaimItem]-itemsPerPage)
+	require.NotContains(t, second, first[0])
+
+	desk := w.sit(lmstest.Now)
+	contains(t, desk.get("/worklist?kind=claim"), "Page 1 of 2", `href="/worklist?kind=claim&amp;page=2"`)
+	contains(t, desk.get("/worklist?page=2"), "Page 2 of 2", `href="/worklist?kind=&amp;page=1"`)
 }
 
 func TestOnlyARegistrarComesToTheWorklist(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"mopd/lms"
 	"mopd/lms/lmstest"
 )
@@ -12,6 +14,7 @@ func TestAnAdministratorGivesARoleAndReadsWhoDidWhat(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	maya, ada := b.person("Maya"), b.person("Ada", lms.Administrator)
+	require.NoError(t, b.Accounts.Equip(t.Context(), maya.ID, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", b.clock.Now()))
 	mayasTab := b.newTab(t)
 	mayasTab.signIn(maya)
 
