@@ -19,7 +19,7 @@ type Pending struct {
 	By     lms.PersonID `json:"by"`
 	Reason string       `json:"reason"`
 	Origin string       `json:"origin"` // network address
-	From   lms.PersonID `json:"from"`   // the profile that goes, of a merge
+	From   lms.PersonID `json:"from"`   // the profile that goes, or is claimed
 	Into   lms.PersonID `json:"into"`   // the profile that stays, of a merge
 	Email  string       `json:"email"`  // of a claim link
 	Lang   string       `json:"lang"`
@@ -90,7 +90,7 @@ func (s *Service) SendClaimLink(ctx context.Context, v lms.Viewer, d Decision, e
 		if err := c.canBeClaimed(); err != nil {
 			return "", false, err
 		}
-		p := Pending{By: v.ID, Reason: d.Reason, Origin: d.From, Email: email, Lang: c.Person.Lang}
+		p := Pending{By: v.ID, Reason: d.Reason, Origin: d.From, From: c.Person.ID, Email: email, Lang: c.Person.Lang}
 		if len(c.Tries) > 0 {
 			p.Lang = c.Tries[len(c.Tries)-1].Lang
 		}
@@ -156,7 +156,7 @@ func (s *Service) mailDueLink(ctx context.Context, tx pgx.Tx, id int64, now time
 	if !c.Open() || c.Pending == nil || !c.ripe(*c.Pending, now) || !slices.Equal(people, c.people()) {
 		return nil // decided meanwhile, or looked at the next time
 	}
-	if c.canBeClaimed() != nil {
+	if c.canBeClaimed() != nil || c.Pending.From != c.Person.ID {
 		return updateItemPending(ctx, tx, id, nil, nil) // a registrar decides anew
 	}
 	p := *c.Pending
