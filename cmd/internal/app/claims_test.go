@@ -58,7 +58,9 @@ func TestAMergedPersonKeepsEveryCreditAndGoesOnWithTheirCourse(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{twice.Title}, plan.Held)
 	require.Len(t, plan.Moved, 1)
-	require.NoError(t, b.Accounts.Merge(t.Context(), rita, accounts.Decision{Item: item, Reason: "Showed both reports."}, profile, now))
+	for _, at := range []time.Time{now, now.Add(b.Accounts.RecoveryWait)} { // announced, then done
+		require.NoError(t, b.Accounts.Merge(t.Context(), rita, accounts.Decision{Item: item, Reason: "Showed both reports."}, profile, at))
+	}
 
 	require.NoError(t, pg.InTx(t.Context(), b.DB, func(tx pgx.Tx) error {
 		earned, _, err := b.Registry.Year(t.Context(), tx, profile, lms.DateOf(now).Year)
@@ -161,6 +163,15 @@ func TestTheWorklistIsAccessibleInEnglishAndSpanish(t *testing.T) {
 	p.open(fmt.Sprintf("/worklist/%d/merge?into=%d", same, profile))
 	p.sees("cannot be undone")
 	p.accessibleInBoth("merge")
+	p.fill("#reason", "Showed both reports.")
+	p.click("main form button")
+	p.sees("The decision takes effect after the waiting time")
+	p.open(fmt.Sprintf("/worklist/%d", same))
+	p.sees("It waits until")
+	p.accessibleInBoth("worklist-waits")
+	b.clock.set(b.clock.Now().Add(b.Accounts.RecoveryWait + time.Minute))
+	p.signIn(rita)
+	p.open(fmt.Sprintf("/worklist/%d/merge?into=%d", same, profile))
 	p.fill("#reason", "Showed both reports.")
 	p.click("main form button")
 	p.sees("The two profiles are one now")
