@@ -185,12 +185,12 @@ func TestSweepingRemovesWhatIsOverAndNothingThatLives(t *testing.T) {
 		later time.Duration
 		want  []int
 	}{
-		{0, []int{1, 1, 1, 1, 4, 2, 1}},
-		{10*time.Minute - time.Second, []int{1, 1, 1, 1, 4, 2, 1}},
-		{10 * time.Minute, []int{1, 0, 1, 1, 4, 2, 1}},
-		{Idle, []int{0, 0, 1, 1, 4, 2, 1}},
-		{2*24*time.Hour - time.Second, []int{0, 0, 1, 1, 4, 2, 1}},
-		{2 * 24 * time.Hour, []int{0, 0, 0, 1, 4, 2, 1}},
+		{0, []int{1, 1, 1, 1, 5, 2, 1}},
+		{10*time.Minute - time.Second, []int{1, 1, 1, 1, 5, 2, 1}},
+		{10 * time.Minute, []int{1, 0, 1, 1, 5, 2, 1}},
+		{Idle, []int{0, 0, 1, 1, 5, 2, 1}},
+		{2*24*time.Hour - time.Second, []int{0, 0, 1, 1, 5, 2, 1}},
+		{2 * 24 * time.Hour, []int{0, 0, 0, 1, 5, 2, 1}},
 		{week + time.Hour, []int{0, 0, 0, 1, 1, 2, 1}},
 		{year - time.Second, []int{0, 0, 0, 1, 1, 2, 1}},
 		{year, []int{0, 0, 0, 0, 1, 2, 1}}, // who is at the limit stays so
