@@ -69,7 +69,7 @@ func startServer(name string, durable bool) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	atEnd(cluster.Stop)
+	AtEnd(cluster.Stop)
 
 	config, err := pgxpool.ParseConfig(cluster.URL("postgres"))
 	if err != nil {
@@ -79,7 +79,7 @@ func startServer(name string, durable bool) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	atEnd(func(context.Context) error { admin.Close(); return nil })
+	AtEnd(func(context.Context) error { admin.Close(); return nil })
 
 	if _, err := admin.Exec(ctx, `CREATE DATABASE `+template); err != nil {
 		return nil, fmt.Errorf("make the template database: %w", err)

@@ -60,8 +60,8 @@ func stopAll() error {
 	return errors.Join(errs...)
 }
 
-// atEnd has Main call stop after the tests.
-func atEnd(stop func(context.Context) error) {
+// AtEnd has Main call stop after the tests.
+func AtEnd(stop func(context.Context) error) {
 	process.mu.Lock()
 	defer process.mu.Unlock()
 	process.stops = append(process.stops, stop)

@@ -75,7 +75,7 @@ func startStore() (StoreConfig, error) {
 		return StoreConfig{}, err
 	}
 	// Nothing of it is kept, so nothing is worth an orderly end.
-	atEnd(func(ctx context.Context) error { return p.Stop(ctx, syscall.SIGKILL) })
+	AtEnd(func(ctx context.Context) error { return p.Stop(ctx, syscall.SIGKILL) })
 	c.Endpoint = address
 	return c, nil
 }

@@ -51,7 +51,7 @@ func pass(string) {}
 // follow opens the link of the newest mail with a subject.
 func (p *tab) follow(subject string) {
 	p.Helper()
-	p.do("follow the link", chromedp.Navigate(mailbox.Link(p.mail(subject))))
+	p.visit(mailbox.Link(p.mail(subject)))
 }
 
 func (p *tab) mail(subject string) mailbox.Message {
@@ -87,6 +87,7 @@ func (p *tab) signOut() {
 	p.Helper()
 	p.submit("/sign-out")
 	p.sees("You are signed out")
+	p.until("the page is whole", `document.readyState == "complete"`)
 }
 
 func TestSomebodyNewSignsUpSetsAnAuthenticatorAppUpAndSignsInWithIt(t *testing.T) {
@@ -317,7 +318,7 @@ func TestAForgottenPasswordIsReplacedByAMailedLinkAndTheSecondFactor(t *testing.
 	p.sees("If there is an account for")
 	p.accessibleInBoth("forgot-sent")
 	link := mailbox.Link(p.mail("Choose a new password"))
-	p.do("follow the link", chromedp.Navigate(link))
+	p.visit(link)
 	p.accessibleInBoth("reset")
 	p.fill("#password", "a wholly new secret")
 	p.click("main form button:not([type=button])")
@@ -328,7 +329,7 @@ func TestAForgottenPasswordIsReplacedByAMailedLinkAndTheSecondFactor(t *testing.
 	p.sees("Your new password works from now on")
 	p.signOut()
 
-	p.do("follow the link again", chromedp.Navigate(link))
+	p.visit(link)
 	p.sees("This link does not work any more")
 	p.accessibleInBoth("link-over")
 	p.enterPassword()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
+
+	"mopd/lms/lmstest"
 )
 
 //go:embed testdata/axe.min.js
@@ -26,10 +29,25 @@ var axe string
 // once; two busy cores can be slow.
 const patience = 20 * time.Second
 
-// browser starts a Chromium of its own that looks like a desk computer: headless
-// ones have neither a mouse nor a real screen. profile "" is a fresh one.
-func browser(t testing.TB, profile string, more ...chromedp.ExecAllocatorOption) context.Context {
+// browser starts a Chromium of its own on a profile.
+func browser(t testing.TB, profile string) context.Context {
 	t.Helper()
+	ctx, stop, err := startBrowser(chromedp.UserDataDir(profile))
+	require.NoError(t, err, "start Chromium")
+	t.Cleanup(stop)
+	return ctx
+}
+
+// shared is the Chromium in which most tests have tabs: it ends with them.
+var shared = sync.OnceValues(func() (context.Context, error) {
+	ctx, stop, err := startBrowser()
+	lmstest.AtEnd(func(context.Context) error { stop(); return nil })
+	return ctx, err
+})
+
+// startBrowser starts a Chromium that looks like a desk computer: headless ones have
+// neither a mouse nor a real screen.
+func startBrowser(more ...chromedp.ExecAllocatorOption) (context.Context, func(), error) {
 	path := os.Getenv("CHROMIUM")
 	if path == "" {
 		path = "/usr/bin/chromium"
@@ -41,14 +59,9 @@ func browser(t testing.TB, profile string, more ...chromedp.ExecAllocatorOption)
 		chromedp.Flag("screen-info", "{1366x900}"), chromedp.WindowSize(1366, 900),
 		chromedp.Flag("lang", "en-US"),
 	)
-	if profile != "" {
-		opts = append(opts, chromedp.UserDataDir(profile))
-	}
 	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), append(opts, more...)...)
 	ctx, stop := chromedp.NewContext(alloc)
-	t.Cleanup(func() { stop(); stopAlloc() })
-	require.NoError(t, chromedp.Do(ctx), "start Chromium")
-	return ctx
+	return ctx, func() { stop(); stopAlloc() }, chromedp.Do(ctx)
 }
 
 // tab is one tab of a browser on one box.
@@ -58,10 +71,12 @@ type tab struct {
 	box *box
 }
 
-// newTab opens a tab that shares nothing with other tests' tabs.
+// newTab opens a tab that shares nothing with other tests' tabs but the program.
 func (b *box) newTab(t testing.TB) *tab {
 	t.Helper()
-	ctx, stop := chromedp.NewContext(browser(t, ""))
+	chromium, err := shared()
+	require.NoError(t, err, "start Chromium")
+	ctx, stop := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext())
 	t.Cleanup(stop)
 	return b.tabIn(t, ctx)
 }
@@ -100,7 +115,20 @@ func acceptDialogs(ctx context.Context) {
 // open goes to a path of the application.
 func (p *tab) open(path string) {
 	p.Helper()
-	p.do("open "+path, chromedp.Navigate(p.box.url+path))
+	p.visit(p.box.url + path)
+}
+
+// visit goes to an address. What the page before had still under way may break the way
+// off: then it goes again.
+func (p *tab) visit(address string) {
+	p.Helper()
+	err := wait(p.ctx, func(ctx context.Context) (bool, error) {
+		err := chromedp.Do(ctx, chromedp.Navigate(address))
+		return err == nil, err
+	})
+	if err != nil {
+		p.fail("open "+address, err)
+	}
 }
 
 func (p *tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
