@@ -27,7 +27,7 @@ var axe string
 
 // patience is how long a journey waits for something that a person would see at
 // once; two busy cores can be slow.
-const patience = 20 * time.Second
+const patience = 45 * time.Second
 
 // browser starts a Chromium of its own on a profile.
 func browser(t testing.TB, profile string) context.Context {
