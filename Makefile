@@ -2,7 +2,7 @@
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-export CHROMIUM ?= /usr/bin/chromium
+export CHROMIUM ?= /usr/bin/chromium-headless-shell
 # Go files of the tree, without those in npm packages.
 GO_FILES = $(shell find . -name node_modules -prune -o -name '*.go' -print)
 # More flags for go test, such as -p 1 or -run Checkout.

@@ -5,15 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
+
+	"mopd/lms/lmstest"
 )
 
 // patience is how long a test waits for what a person would see at once.
@@ -26,50 +26,20 @@ const lesson = `<!doctype html><title>Lesson</title><p>A lesson</p><script>
 	addEventListener("pagehide", () => window.lastWords(parent.API));
 </script>`
 
-// tab is one tab in a Chromium that looks like a desk computer.
+// tab is one tab in a Chromium.
 type tab struct {
 	*site
 	ctx context.Context
 }
 
-func newBrowser(t testing.TB, profile string) (context.Context, func()) {
-	t.Helper()
-	path := os.Getenv("CHROMIUM")
-	if path == "" {
-		path = "/usr/bin/chromium"
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("blink-settings", "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4"),
-		chromedp.Flag("screen-info", "{1366x900}"), chromedp.WindowSize(1366, 900), chromedp.Flag("lang", "en-US"))
-	if profile != "" {
-		opts = append(opts, chromedp.UserDataDir(profile))
-	}
-	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
-	ctx, stop := chromedp.NewContext(alloc)
-	require.NoError(t, chromedp.Do(ctx), "start Chromium")
-	return ctx, func() { stop(); stopAlloc() }
-}
-
 // openIn signs in and opens the course in a new tab.
-func (s *site) openIn(browser context.Context) *tab {
+func (s *site) openIn(browser context.Context, how ...chromedp.ContextOption) *tab {
 	s.t.Helper()
-	ctx, stop := chromedp.NewContext(browser)
+	ctx, stop := chromedp.NewContext(browser, how...)
 	s.t.Cleanup(stop)
 	require.NoError(s.t, chromedp.Do(ctx)) // attached for as long as ctx lives
 	p := &tab{s, ctx}
-	dialogs := chromedp.Events(ctx, page.JavascriptDialogOpening)
-	go func() {
-		for _, err := range dialogs {
-			if err != nil {
-				return
-			}
-			if _, err := chromedp.Call(ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true}); err != nil {
-				return
-			}
-		}
-	}()
+	lmstest.AcceptDialogs(ctx)
 	p.navigate("/enter")
 	p.navigate(s.learn())
 	return p
@@ -92,9 +62,9 @@ func course(t *testing.T, change ...func(*world)) *tab {
 	}
 	w.attest()
 	s := serve(t, w) // before the browser, so that it stops after it
-	ctx, stop := newBrowser(t, "")
-	t.Cleanup(stop)
-	return s.openIn(ctx)
+	chromium, err := lmstest.Browser()
+	require.NoError(t, err)
+	return s.openIn(chromium, chromedp.WithNewBrowserContext())
 }
 
 func evaluate[T any](t testing.TB, ctx context.Context, expression string) T {

@@ -18,7 +18,7 @@ have_postgres() {
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
 }
 
-have_chromium() { [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; }
+have_chromium() { [ -x "${CHROMIUM:-/usr/bin/chromium-headless-shell}" ]; }
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -43,7 +43,7 @@ have go || fail "Go $go_wanted or newer is missing: install it from https://go.d
 
 missing=()
 have_postgres || missing+=(postgresql)
-have_chromium || missing+=(chromium chromium-sandbox fonts-liberation)
+have_chromium || missing+=(chromium-headless-shell fonts-liberation)
 case "${1:-}" in
 "") ;;
 assets)

@@ -9,12 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -30,38 +28,12 @@ var axe string
 const patience = 45 * time.Second
 
 // browser starts a Chromium of its own on a profile.
-func browser(t testing.TB, profile string) context.Context {
+func browser(t testing.TB, profile string) *lmstest.Chromium {
 	t.Helper()
-	ctx, stop, err := startBrowser(chromedp.UserDataDir(profile))
-	require.NoError(t, err, "start Chromium")
-	t.Cleanup(stop)
-	return ctx
-}
-
-// shared is the Chromium in which most tests have tabs: it ends with them.
-var shared = sync.OnceValues(func() (context.Context, error) {
-	ctx, stop, err := startBrowser()
-	lmstest.AtEnd(func(context.Context) error { stop(); return nil })
-	return ctx, err
-})
-
-// startBrowser starts a Chromium that looks like a desk computer: headless ones have
-// neither a mouse nor a real screen.
-func startBrowser(more ...chromedp.ExecAllocatorOption) (context.Context, func(), error) {
-	path := os.Getenv("CHROMIUM")
-	if path == "" {
-		path = "/usr/bin/chromium"
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("blink-settings", "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4"),
-		chromedp.Flag("screen-info", "{1366x900}"), chromedp.WindowSize(1366, 900),
-		chromedp.Flag("lang", "en-US"),
-	)
-	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), append(opts, more...)...)
-	ctx, stop := chromedp.NewContext(alloc)
-	return ctx, func() { stop(); stopAlloc() }, chromedp.Do(ctx)
+	chromium, err := lmstest.StartChromium(chromedp.UserDataDir(profile))
+	require.NoError(t, err)
+	t.Cleanup(chromium.Stop)
+	return chromium
 }
 
 // tab is one tab of a browser on one box.
@@ -74,8 +46,8 @@ type tab struct {
 // newTab opens a tab that shares nothing with other tests' tabs but the program.
 func (b *box) newTab(t testing.TB) *tab {
 	t.Helper()
-	chromium, err := shared()
-	require.NoError(t, err, "start Chromium")
+	chromium, err := lmstest.Browser()
+	require.NoError(t, err)
 	ctx, stop := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext())
 	t.Cleanup(stop)
 	return b.tabIn(t, ctx)
@@ -85,7 +57,7 @@ func (b *box) newTab(t testing.TB) *tab {
 func (b *box) tabIn(t testing.TB, ctx context.Context) *tab {
 	t.Helper()
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("about:blank")))
-	acceptDialogs(ctx)
+	lmstest.AcceptDialogs(ctx)
 	return &tab{TB: t, ctx: ctx, box: b}
 }
 
@@ -95,21 +67,6 @@ func (p *tab) beside() *tab {
 	ctx, stop := chromedp.NewContext(p.ctx)
 	p.Cleanup(stop)
 	return p.box.tabIn(p.TB, ctx)
-}
-
-func acceptDialogs(ctx context.Context) {
-	dialogs := chromedp.Events(ctx, page.JavascriptDialogOpening)
-	go func() {
-		for _, err := range dialogs {
-			if err != nil {
-				return
-			}
-			// The page may be gone already: then nobody waits for the answer.
-			if _, err := chromedp.Call(ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true}); err != nil && ctx.Err() != nil {
-				return
-			}
-		}
-	}()
 }
 
 // open goes to a path of the application.
@@ -216,7 +173,7 @@ type sco struct {
 func (p *tab) lesson() *sco {
 	p.Helper()
 	s := &sco{tab: p, ctx: p.contentTarget()}
-	acceptDialogs(s.ctx)
+	lmstest.AcceptDialogs(s.ctx)
 	return s
 }
 

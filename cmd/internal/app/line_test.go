@@ -3,11 +3,6 @@ package app_test
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -84,8 +79,8 @@ func TestABrowserKilledRightAfterAChangeStillHasIt(t *testing.T) {
 	maya := b.person("Maya")
 	profile := t.TempDir()
 
-	ctx := browser(t, profile)
-	p := b.tabIn(t, ctx)
+	chromium := browser(t, profile)
+	p := b.tabIn(t, chromium)
 	p.signIn(maya)
 	p.begin("ONE-1")
 	path := eval[string](p, `location.pathname`)
@@ -96,7 +91,7 @@ func TestABrowserKilledRightAfterAChangeStillHasIt(t *testing.T) {
 	lesson.click("#turn")
 	lesson.click("#turn")
 	lesson.journals("3")
-	killBrowser(t, profile)
+	require.NoError(t, chromium.Kill())
 	b.savesPage("1")
 
 	p = b.tabIn(t, browser(t, profile))
@@ -116,21 +111,6 @@ func (s *sco) journals(page string) {
 			window.journaled = read.target.result.some(entry => entry.changes["cmi.core.lesson_location"] == %s)
 		}
 	}, window.journaled)`, js(page)))
-}
-
-// killBrowser ends the Chromium that this test started on a profile, as a power cut
-// would: its lock names the process.
-func killBrowser(t testing.TB, profile string) {
-	t.Helper()
-	lock, err := os.Readlink(filepath.Join(profile, "SingletonLock"))
-	require.NoError(t, err)
-	pid, err := strconv.Atoi(lock[strings.LastIndex(lock, "-")+1:])
-	require.NoError(t, err)
-	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
-	require.NoError(t, wait(t.Context(), func(context.Context) (bool, error) { return syscall.Kill(pid, 0) != nil, nil }))
-	for _, name := range []string{"SingletonLock", "SingletonCookie", "SingletonSocket"} {
-		require.NoError(t, os.RemoveAll(filepath.Join(profile, name)))
-	}
 }
 
 func TestASecondTabTakesOverAndTheFirstSaysSo(t *testing.T) {
