@@ -141,7 +141,7 @@ func TestAnExportHasEveryLineAndIsWrittenDownItself(t *testing.T) {
 	require.NoError(t, err)
 	rows := w.table(AuditFilter{Action: "signed_in"}, "es")
 	require.Len(t, rows, 1+2*exportStep+1)
-	require.Equal(t, "Cuándo", rows[0][0])
+	require.Equal(t, "\ufeffCuándo", rows[0][0])
 	require.Equal(t, []string{"2026-03-16T10:00:00-05:00", "Maya Rivera", fmt.Sprint(int(p.MOPDID)), "Inició sesión", "signed_in", "Maya Rivera", fmt.Sprint(int(p.MOPDID)), "n/1", "", ""}, rows[len(rows)-1])
 	for i, row := range rows[1:] {
 		require.Equal(t, fmt.Sprintf("n/%d", 2*exportStep+1-i), row[7])
@@ -161,11 +161,6 @@ func TestAnExportThatBreaksOffDoesNotLookWhole(t *testing.T) {
 
 func TestASpreadsheetRunsNothingFromAnExport(t *testing.T) {
 	t.Parallel()
-	for cell, want := range map[string]string{
-		"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@sum(a1)": "'@sum(a1)", "\tx": "'\tx", "\rx": "'\rx", "": "", "a=b": "a=b", "ñ": "ñ", "'": "'",
-	} {
-		require.Equal(t, want, harmless(cell))
-	}
 	w := newWorld(t)
 	p := w.person(`=HYPERLINK("http://evil.example","x")`, "R")
 	w.wrote(lms.AuditEntry{Actor: p.ID, Action: "name_corrected", Subject: p.ID, Object: "@x", Note: "+a, \"b\"\nc", From: "-"})

@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"mopd/lms"
+	"mopd/lms/sheet"
 	"mopd/lms/web"
 )
 
@@ -151,7 +152,7 @@ func (h handlers) exportAudit(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8; header=present")
+	c.Set(fiber.HeaderContentType, sheet.ContentType)
 	c.Set(fiber.HeaderContentDisposition, `attachment; filename="audit-`+lms.DateOf(page.Now).String()+`.csv"`)
 	return c.SendStream(table)
 }

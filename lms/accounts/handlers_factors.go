@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"html/template"
 	"image/png"
 	"net/url"
 	"slices"
@@ -138,7 +139,8 @@ func (h handlers) beginText(c *fiber.Ctx) error {
 type factorPage struct {
 	web.Page
 	Factor  Factor
-	Secret  string // of an authenticator app, in groups of four
+	Secret  string       // of an authenticator app, in groups of four
+	App     template.URL // opens an authenticator app on this device
 	Next    string
 	Refused string
 }
@@ -158,7 +160,7 @@ func (h handlers) factorPage(c *fiber.Ctx) (factorPage, error) {
 		if err != nil {
 			return page, err
 		}
-		page.Secret = grouped(key.Secret())
+		page.Secret, page.App = grouped(key.Secret()), template.URL(key.URL())
 	}
 	return page, nil
 }

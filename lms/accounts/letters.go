@@ -20,14 +20,17 @@ func (s *Service) letter(to, lang, name, path string) mail.Letter {
 	}
 }
 
-// tell mails a person at each address on file what was done to their account.
-func (s *Service) tell(ctx context.Context, tx pgx.Tx, p lms.Person, name string) error {
+// tell mails a person at each address on file what was done to their account, with more
+// lines after the letter's own.
+func (s *Service) tell(ctx context.Context, tx pgx.Tx, p lms.Person, name string, more ...string) error {
 	addresses, err := selectAddresses(ctx, tx, p.ID)
 	if err != nil {
 		return err
 	}
 	for _, to := range addresses {
-		if err := s.Mail.Post(ctx, tx, s.letter(to, p.Lang, name, "/account")); err != nil {
+		letter := s.letter(to, p.Lang, name, "/account")
+		letter.Lines = append(letter.Lines, more...)
+		if err := s.Mail.Post(ctx, tx, letter); err != nil {
 			return err
 		}
 	}

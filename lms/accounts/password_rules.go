@@ -30,12 +30,18 @@ func checkPassword(password string, about ...string) (code string) {
 	switch {
 	case utf8.RuneCountInString(password) < MinPassword:
 		return "password_short"
-	case passwords.Common(password):
+	case passwords.Common(password) || isOneCharacter(password):
 		return "password_common"
 	case isPersonal(password, about):
 		return "password_personal"
 	}
 	return ""
+}
+
+// isOneCharacter tells whether a text is one character again and again.
+func isOneCharacter(text string) bool {
+	first, _ := utf8.DecodeRuneInString(text)
+	return strings.Trim(text, string(first)) == ""
 }
 
 // normal is a password however a keyboard writes its characters: é is one code point on

@@ -288,6 +288,7 @@ func TestAChangeOfRolesSignsThePersonOut(t *testing.T) {
 	require.Contains(t, w.fenced, p.ID)
 	require.Zero(t, w.count(`SELECT count(*) FROM accounts.computers WHERE person = $1`, p.ID))
 	require.Equal(t, w.Words.Text("es", "mail.roles_changed.subject"), w.lastLetter(p.Email).Subject)
+	require.Contains(t, w.lastLetter(p.Email).Lines, "Ahora usted es: "+strings.Join([]string{w.Words.Text("es", "accounts.role.caregiver"), w.Words.Text("es", "accounts.role.author"), w.Words.Text("es", "accounts.role.registrar")}, ", ")+".")
 	r, err := w.LookAt(t.Context(), admin, p.ID, desk.From, lmstest.Now)
 	require.NoError(t, err)
 	require.ElementsMatch(t, change.Want, r.Roles)

@@ -3,7 +3,6 @@ package accounts
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"fmt"
 	"io"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 	"mopd/lms"
 	"mopd/lms/pg"
+	"mopd/lms/sheet"
 )
 
 const (
@@ -136,7 +136,8 @@ func (s *Service) ExportTrail(ctx context.Context, v lms.Viewer, f AuditFilter, 
 	// It is read after the request's own time is over.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exportTime)
 	e := &export{ctx: ctx, cancel: cancel, s: s, filter: f, lang: lang}
-	return e, e.write(e.head())
+	e.table, err = sheet.NewWriter(&e.ready, e.head()...)
+	return e, err
 }
 
 // export is the table as it is being read.
@@ -147,6 +148,7 @@ type export struct {
 	filter AuditFilter
 	lang   string
 	ready  bytes.Buffer
+	table  *sheet.Writer // writes to ready
 	done   bool
 }
 
@@ -180,20 +182,7 @@ func (e *export) readOn() error {
 	for i, l := range lines {
 		rows[i] = e.row(l)
 	}
-	return e.write(rows...)
-}
-
-func (e *export) write(rows ...[]string) error {
-	w := csv.NewWriter(&e.ready)
-	for _, row := range rows {
-		for i := range row {
-			row[i] = harmless(row[i])
-		}
-	}
-	if err := w.WriteAll(rows); err != nil {
-		return fmt.Errorf("write audit trail: %w", err)
-	}
-	return nil
+	return e.table.Write(rows...)
 }
 
 func (e *export) head() (row []string) {
@@ -204,9 +193,13 @@ func (e *export) head() (row []string) {
 }
 
 func (e *export) row(l AuditLine) []string {
+	who := l.ActorName
+	if l.Actor == 0 {
+		who = e.s.Words.Text(e.lang, "accounts.audit.system")
+	}
 	return []string{
 		l.At.In(lms.Central).Format(time.RFC3339),
-		l.ActorName, number(l.ActorMOPDID), e.s.ActionText(e.lang, l.Action), l.Action,
+		who, number(l.ActorMOPDID), e.s.ActionText(e.lang, l.Action), l.Action,
 		l.SubjectName, number(l.SubjectMOPDID), l.Object, l.Note, l.Origin,
 	}
 }
@@ -216,12 +209,4 @@ func number(id lms.MOPDID) string {
 		return ""
 	}
 	return fmt.Sprint(int(id))
-}
-
-// harmless is a cell that no spreadsheet takes for a formula (OWASP, CSV injection).
-func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
 }

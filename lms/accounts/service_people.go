@@ -407,7 +407,7 @@ func (s *Service) ChangeRoles(ctx context.Context, v lms.Viewer, id lms.PersonID
 				return err
 			}
 		}
-		return s.signOut(ctx, tx, p, lms.AuditEntry{Actor: v.ID, Action: "roles_changed", Subject: id, Note: trailed(c.Want), At: now, From: from})
+		return s.signOut(ctx, tx, p, lms.AuditEntry{Actor: v.ID, Action: "roles_changed", Subject: id, Note: trailed(c.Want), At: now, From: from}, s.rolesLine(p.Lang, c.Want))
 	})
 }
 
@@ -418,6 +418,15 @@ func trailed(roles []lms.Role) string {
 		names = append(names, string(r))
 	}
 	return strings.Join(names, ", ")
+}
+
+// rolesLine says what somebody is who has roles beyond caregiver.
+func (s *Service) rolesLine(lang string, roles []lms.Role) string {
+	names := []string{s.Words.Text(lang, "accounts.role."+string(lms.Caregiver))}
+	for _, r := range rolesBeyond(roles, nil) {
+		names = append(names, s.Words.Text(lang, "accounts.role."+string(r)))
+	}
+	return s.Words.Text(lang, "mail.roles_changed.now", "Roles", strings.Join(names, ", "))
 }
 
 // EndSessions ends every session of a person, forgets the computers in which they signed
@@ -435,15 +444,15 @@ func (s *Service) EndSessions(ctx context.Context, v lms.Viewer, id lms.PersonID
 }
 
 // signOut signs a person out everywhere for what an entry says, which the mail of its
-// name tells them.
-func (s *Service) signOut(ctx context.Context, tx pgx.Tx, p lms.Person, e lms.AuditEntry) error {
+// name tells them, with more lines.
+func (s *Service) signOut(ctx context.Context, tx pgx.Tx, p lms.Person, e lms.AuditEntry, more ...string) error {
 	if err := s.endSessions(ctx, tx, p.ID, 0); err != nil {
 		return err
 	}
 	if err := deleteComputers(ctx, tx, p.ID); err != nil {
 		return err
 	}
-	if err := s.tell(ctx, tx, p, e.Action); err != nil {
+	if err := s.tell(ctx, tx, p, e.Action, more...); err != nil {
 		return err
 	}
 	return insertAudit(ctx, tx, e)

@@ -103,11 +103,20 @@ func (p *tab) fail(what string, err error) {
 	p.Fatalf("%s: %v\nthe page shows:\n%s", what, errors.Join(err, textErr), text)
 }
 
+// watch has a page say when it is being left. A form goes only some time after it is
+// submitted.
+const watch = `
+	navigation.onnavigate = to => { window.leaving ||= !to.hashChange };
+	window.onsubmit = event => { window.leaving ||= !event.defaultPrevented };
+	undefined`
+
 // click clicks what a selector finds, and waits for the page that it leads to if
 // it leads to one.
 func (p *tab) click(css string) {
 	p.Helper()
+	p.do("watch where a click leads", chromedp.Evaluate[chromedp.Void](watch))
 	p.do("click "+css, chromedp.Click(chromedp.CSS(css), chromedp.NodeVisible))
+	p.until("the next page is there", `document.body && !window.leaving`)
 }
 
 func (p *tab) fill(css, text string) {
@@ -148,7 +157,7 @@ func eval[T any](p *tab, expression string) T {
 func wait(ctx context.Context, ask func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		ok, err := ask(ctx)
@@ -255,10 +264,7 @@ func (p *tab) accessible(name string) {
 func (p *tab) looksRight(name, rules string) {
 	p.Helper()
 	p.until("the page is whole", `document.readyState == "complete"`)
-	p.do("load axe", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := chromedp.Evaluate[chromedp.Void](axe+";undefined")(ctx, t)
-		return err
-	}))
+	p.do("load axe", chromedp.Evaluate[chromedp.Void](axe+";undefined"))
 	type violation struct {
 		ID, Help string
 		Nodes    []struct{ HTML, FailureSummary string }
