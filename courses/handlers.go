@@ -22,7 +22,7 @@ func (h handlers) catalog(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page := catalogPage{Page: h.web.Page(c), Query: readQuery(c), Topics: topicsOf(all), Sorts: sorts, Any: len(all) > 0}
+	page := catalogPage{Page: h.web.Page(c), Query: readQuery(c), Topics: topicsOf(all), Sorts: sorts, Any: len(all) > 0, Sold: h.Payments.Offered()}
 	for _, band := range hourBands {
 		page.Bands = append(page.Bands, band.Name)
 	}
@@ -93,7 +93,15 @@ func (h handlers) course(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return h.web.Render(c, "courses/course", coursePage{h.web.Page(c), listing{course, standings[course.ID]}, withdrawn})
+	page := coursePage{Page: h.web.Page(c), listing: listing{course, standings[course.ID]}, Withdrawn: withdrawn, Sold: h.Payments.Offered()}
+	if page.Viewer != nil && course.Fee > 0 {
+		waiting, err := h.Payments.Waiting(c.UserContext(), page.Viewer.ID)
+		if err != nil {
+			return err
+		}
+		page.Order = waiting[course.ID]
+	}
+	return h.web.Render(c, "courses/course", page)
 }
 
 // id reads a number of the address.

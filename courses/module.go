@@ -24,6 +24,14 @@ import (
 //go:embed templates/*.html messages/*.json
 var Views embed.FS
 
+// Payments tells what of the fees can be paid.
+type Payments interface {
+	// Offered tells whether fees can be paid at all.
+	Offered() bool
+	// Waiting is the path of each order of a person that waits to be paid or settled.
+	Waiting(ctx context.Context, p lms.PersonID) (map[lms.CourseID]string, error)
+}
+
 // Standings tells what each course is to a person, for the catalog.
 type Standings interface {
 	Standings(ctx context.Context, p lms.PersonID, today lms.Date) (map[lms.CourseID]lms.Standing, error)
@@ -50,6 +58,7 @@ type Dependencies struct {
 	Audit     Auditor
 	People    People
 	Standings Standings // for the pages alone
+	Payments  Payments  // for the pages alone
 }
 
 // Service holds the use cases.

@@ -18,6 +18,7 @@ type catalogPage struct {
 	Sorts  []string
 	Found  found
 	Any    bool // the catalog has courses at all
+	Sold   bool // fees can be paid
 }
 
 // HasTopic tells whether a topic is chosen.
@@ -59,7 +60,9 @@ func (p catalogPage) Next() int {
 type coursePage struct {
 	web.Page
 	listing
-	Withdrawn bool // its versions are all retired
+	Withdrawn bool   // its versions are all retired
+	Sold      bool   // fees can be paid
+	Order     string // path of the viewer's order that waits; "" if none
 }
 
 // Offer is what the page's one button does, or says in its place.
@@ -73,8 +76,10 @@ func (p coursePage) Offer() string {
 		return "withdrawn"
 	case !p.OpenForRegistration():
 		return "soon"
-	case p.Fee > 0:
-		return "pay"
+	case p.Order != "":
+		return "ordered"
+	case p.Fee > 0 && !p.Sold:
+		return "pay_soon"
 	case p.Viewer == nil:
 		return "sign_in"
 	case !p.EarnsAgainOn.IsZero():

@@ -42,11 +42,24 @@ func (s standings) Standings(context.Context, lms.PersonID, lms.Date) (map[lms.C
 	return s, nil
 }
 
+// till sells courses or does not, and knows which orders wait.
+type till struct {
+	open    bool
+	waiting map[lms.CourseID]string
+}
+
+func (p *till) Offered() bool { return p.open }
+
+func (p *till) Waiting(context.Context, lms.PersonID) (map[lms.CourseID]string, error) {
+	return p.waiting, nil
+}
+
 // site is the feature's pages on a server of their own.
 type site struct {
 	world
 	url       string
 	standings standings
+	till      *till
 	routes    []web.Route
 	other     Actor // an author
 	admin     Actor
@@ -59,8 +72,8 @@ func newSite(t *testing.T) site {
 	require.NoError(t, err)
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	require.NoError(t, err)
-	s := site{world: w, url: "http://localhost:" + port, standings: standings{}, other: w.somebody("Ben", lms.Author), admin: w.somebody("Sam", lms.Administrator)}
-	w.Service.Standings = s.standings
+	s := site{world: w, url: "http://localhost:" + port, standings: standings{}, till: &till{}, other: w.somebody("Ben", lms.Author), admin: w.somebody("Sam", lms.Administrator)}
+	w.Service.Standings, w.Service.Payments = s.standings, s.till
 	app, err := url.Parse(s.url)
 	require.NoError(t, err)
 	server, err := web.New(web.Config{
@@ -333,7 +346,7 @@ func TestTheCourseOffersWhatThePersonCanDo(t *testing.T) {
 
 	offers := func(token, path string) (found []string) {
 		page := s.as(token, "en").get(path)
-		for _, what := range []string{"Sign in to register", ">Register<", "Start this course", "Continue this course", "Register now, with no credit before March 3, 2027", "This course opens soon.", "Paying online opens soon", "/enrollments/7/start", "/learn/7", "Completed March 3, 2026"} {
+		for _, what := range []string{"Sign in to register", ">Register<", "Start this course", "Continue this course", "Register now, with no credit before March 3, 2027", "This course opens soon.", "Paying online opens soon", "/enrollments/7/start", "/learn/7", "/orders/7", "Pay $5.00 and register", "Completed March 3, 2026"} {
 			if strings.Contains(page, what) {
 				found = append(found, what)
 			}
@@ -346,6 +359,15 @@ func TestTheCourseOffersWhatThePersonCanDo(t *testing.T) {
 	require.Equal(t, []string{">Register<"}, offers("caregiver", "/courses/SSL-100"))
 
 	require.Contains(t, s.as("", "en").get("/courses"), "Paying opens soon")
+
+	s.till.open = true
+	require.NotContains(t, s.as("", "en").get("/courses"), "Paying opens soon")
+	require.Equal(t, []string{"Sign in to register"}, offers("", "/courses/POI-101"))
+	require.Equal(t, []string{"Pay $5.00 and register"}, offers("caregiver", "/courses/POI-101"))
+	sold, err := selectCourse(t.Context(), s.DB, "POI-101", lms.DateOf(noon))
+	require.NoError(t, err)
+	s.till.waiting = map[lms.CourseID]string{sold.ID: "/orders/7"}
+	require.Equal(t, []string{"/orders/7"}, offers("caregiver", "/courses/POI-101"))
 
 	stand := func(standing lms.Standing) []string {
 		s.standings[version.Course] = standing

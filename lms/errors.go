@@ -99,7 +99,8 @@ var (
 
 	ErrCourseNotOpen    = NewError(Conflict, "course_not_open")   // no published version, or no approval of hours on that day
 	ErrAlreadyEnrolled  = NewError(Conflict, "already_enrolled")  // one open enrollment of a course
-	ErrPaymentNotOpen   = NewError(Conflict, "payment_not_open")  // the course has a fee, and paying is not offered yet
+	ErrPaymentNotOpen   = NewError(Conflict, "payment_not_open")  // the course has a fee, and paying is not offered
+	ErrFeeDue           = NewError(Conflict, "fee_due")           // the course has a fee, which is to be paid first
 	ErrAnotherActive    = NewError(Conflict, "another_active")    // one active course; Args: Title, Enrollment
 	ErrNotActive        = NewError(Conflict, "not_active")        // the enrollment is to be started first
 	ErrAlreadyCompleted = NewError(Conflict, "already_completed") // the enrollment has ended with a completion

@@ -98,6 +98,7 @@ const (
 	Active    EnrollmentState = "active"
 	Completed EnrollmentState = "completed"
 	Expired   EnrollmentState = "expired"
+	Revoked   EnrollmentState = "revoked" // its fee was refunded
 )
 
 // Open tells whether the enrollment has not ended.
@@ -181,4 +182,13 @@ type Employment struct {
 	Employer string
 	HiredOn  Date   // zero if it was not said
 	Source   string // "sign_up" or "import"
+}
+
+// Purchase is what somebody asks for who registers for a course with a fee.
+type Purchase struct {
+	Person         Person
+	Code           string // of the course
+	AcceptNoCredit bool   // told that the course can earn nothing today, and going on
+	Lang           string
+	From           string // network address, for the audit trail
 }

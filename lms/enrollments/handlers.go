@@ -60,10 +60,15 @@ func (h handlers) myCourses(c *fiber.Ctx) error {
 }
 
 func (h handlers) register(c *fiber.Ctx) error {
-	code := c.Params("code")
-	_, err := h.Register(c.UserContext(), Registration{
-		Person: web.Viewer(c).ID, Code: code, AcceptNoCredit: c.FormValue("accept_no_credit") == "1", From: web.From(c),
-	}, h.web.Now())
+	code, accepts := c.Params("code"), c.FormValue("accept_no_credit") == "1"
+	next, notice := "/courses/"+code, "registered"
+	_, err := h.Register(c.UserContext(), Registration{Person: web.Viewer(c).ID, Code: code, AcceptNoCredit: accepts, From: web.From(c)}, h.web.Now())
+	if errors.Is(err, lms.ErrFeeDue) {
+		notice = ""
+		next, err = h.Payments.Checkout(c.UserContext(), lms.Purchase{
+			Person: web.Viewer(c).Person, Code: code, AcceptNoCredit: accepts, Lang: h.web.Lang(c), From: web.From(c),
+		}, h.web.Now())
+	}
 	switch {
 	case errors.Is(err, lms.ErrAlreadyEnrolled):
 		return web.Redirect(c, "/courses/"+code, "already_registered")
@@ -73,7 +78,7 @@ func (h handlers) register(c *fiber.Ctx) error {
 	case err != nil:
 		return err
 	}
-	return web.Redirect(c, "/courses/"+code, "registered")
+	return web.Redirect(c, next, notice)
 }
 
 func (h handlers) start(c *fiber.Ctx) error {

@@ -7,6 +7,7 @@ package enrollments
 import (
 	"context"
 	"embed"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -45,6 +46,13 @@ type Player interface {
 	Move(ctx context.Context, tx pgx.Tx, ids []lms.EnrollmentID, from, into lms.PersonID) error
 }
 
+// Payments sell seats.
+type Payments interface {
+	// Checkout is where the fee of a course is paid.
+	// Errors: lms.ErrPaymentNotOpen and those of Service.Register.
+	Checkout(ctx context.Context, p lms.Purchase, now time.Time) (address string, err error)
+}
+
 // Auditor writes the audit trail.
 type Auditor interface {
 	Audit(ctx context.Context, tx pgx.Tx, e lms.AuditEntry) error
@@ -56,6 +64,7 @@ type Dependencies struct {
 	Courses  Courses
 	Registry Registry
 	Player   Player
+	Payments Payments
 	Audit    Auditor
 }
 

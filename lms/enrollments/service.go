@@ -31,46 +31,86 @@ type Registration struct {
 // Register enrolls a person in a free course, ready to start.
 //
 // Errors: lms.ErrNotFound, lms.ErrCourseNotOpen, lms.ErrAlreadyEnrolled,
-// lms.ErrPaymentNotOpen, lms.ErrEarnsAgain unless accepted.
+// lms.ErrEarnsAgain unless accepted, lms.ErrFeeDue.
 func (s *Service) Register(ctx context.Context, r Registration, now time.Time) (id lms.EnrollmentID, err error) {
-	today := lms.DateOf(now)
-	err = s.forPerson(ctx, r.Person, today, func(tx pgx.Tx) error {
-		course, err := s.Courses.Course(ctx, tx, r.Code, today)
+	err = s.forPerson(ctx, r.Person, lms.DateOf(now), func(tx pgx.Tx) error {
+		course, err := s.canRegister(ctx, tx, r.Person, r.Code, r.AcceptNoCredit, lms.DateOf(now))
 		if err != nil {
-			return err
-		}
-		mine, err := selectEnrollments(ctx, tx, r.Person)
-		if err != nil {
-			return err
-		}
-		if err := lms.CanRegister(course, mine); err != nil {
 			return err
 		}
 		if course.Fee > 0 {
-			return lms.ErrPaymentNotOpen.With("Title", course.Title)
+			return lms.ErrFeeDue.With("Title", course.Title)
 		}
-		err = s.Registry.CanEarn(ctx, tx, r.Person, course.ID, today)
-		if err != nil && !(r.AcceptNoCredit && errors.Is(err, lms.ErrEarnsAgain)) {
-			return err
-		}
-		policies, err := s.Registry.Policies(ctx, tx)
-		if err != nil {
-			return err
-		}
-		window, err := policies.On(lms.WindowPolicy, today)
-		if err != nil {
-			return err
-		}
-		last, err := lms.Window(window.Value, today, nil)
-		if err != nil {
-			return err
-		}
-		if id, err = insertEnrollment(ctx, tx, r.Person, course, window, today, last, now); err != nil {
-			return guards.Explain(err)
-		}
-		return s.audit(ctx, tx, "registered", r.Person, id, r.From, now)
+		id, err = s.enroll(ctx, tx, r.Person, course, r.From, now)
+		return err
 	})
 	return id, err
+}
+
+// CanRegister finds a course that a person may register for on a day, in a transaction
+// that has their lock.
+//
+// Errors: lms.ErrNotFound, lms.ErrCourseNotOpen, lms.ErrAlreadyEnrolled,
+// lms.ErrEarnsAgain unless accepted, lms.ErrUnauthenticated.
+func (s *Service) CanRegister(ctx context.Context, tx pgx.Tx, p lms.PersonID, code string, acceptNoCredit bool, today lms.Date) (lms.Course, error) {
+	if err := s.bringUpToDate(ctx, tx, p, today); err != nil {
+		return lms.Course{}, err
+	}
+	return s.canRegister(ctx, tx, p, code, acceptNoCredit, today)
+}
+
+func (s *Service) canRegister(ctx context.Context, tx pgx.Tx, p lms.PersonID, code string, acceptNoCredit bool, today lms.Date) (lms.Course, error) {
+	course, err := s.Courses.Course(ctx, tx, code, today)
+	if err != nil {
+		return course, err
+	}
+	mine, err := selectEnrollments(ctx, tx, p)
+	if err != nil {
+		return course, err
+	}
+	if err := lms.CanRegister(course, mine); err != nil {
+		return course, err
+	}
+	err = s.Registry.CanEarn(ctx, tx, p, course.ID, today)
+	if acceptNoCredit && errors.Is(err, lms.ErrEarnsAgain) {
+		err = nil
+	}
+	return course, err
+}
+
+// Admit enrolls a person whose seat is paid for in a course as it was when they ordered
+// it, in a transaction that has their lock.
+//
+// Errors: lms.ErrAlreadyEnrolled, lms.ErrUnauthenticated.
+func (s *Service) Admit(ctx context.Context, tx pgx.Tx, p lms.PersonID, c lms.Course, now time.Time) (lms.EnrollmentID, error) {
+	if err := s.bringUpToDate(ctx, tx, p, lms.DateOf(now)); err != nil {
+		return 0, err
+	}
+	return s.enroll(ctx, tx, p, c, "", now)
+}
+
+// enroll begins an enrollment, ready to start, whose window begins today.
+//
+// Errors: lms.ErrAlreadyEnrolled.
+func (s *Service) enroll(ctx context.Context, tx pgx.Tx, p lms.PersonID, c lms.Course, from string, now time.Time) (lms.EnrollmentID, error) {
+	today := lms.DateOf(now)
+	policies, err := s.Registry.Policies(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	window, err := policies.On(lms.WindowPolicy, today)
+	if err != nil {
+		return 0, err
+	}
+	last, err := lms.Window(window.Value, today, nil)
+	if err != nil {
+		return 0, err
+	}
+	id, err := insertEnrollment(ctx, tx, p, c, window, today, last, now)
+	if err != nil {
+		return 0, guards.Explain(err)
+	}
+	return id, s.audit(ctx, tx, "registered", p, id, from, now)
 }
 
 // Start makes an enrollment the person's one active course. The active one that
@@ -207,18 +247,30 @@ func (s *Service) forPerson(ctx context.Context, p lms.PersonID, today lms.Date,
 		if err := pg.LockPerson(ctx, tx, p); err != nil {
 			return err
 		}
-		if who, err := selectWho(ctx, tx, p); err != nil || who != p {
-			return cmp.Or(err, error(lms.ErrUnauthenticated))
-		}
-		if err := updateExpired(ctx, tx, p, today); err != nil {
+		if err := s.bringUpToDate(ctx, tx, p, today); err != nil {
 			return err
 		}
 		return fn(tx)
 	})
 }
 
+// bringUpToDate ends a person's overdue enrollments.
+//
+// Errors: lms.ErrUnauthenticated of who was merged away.
+func (s *Service) bringUpToDate(ctx context.Context, tx pgx.Tx, p lms.PersonID, today lms.Date) error {
+	if who, err := selectWho(ctx, tx, p); err != nil || who != p {
+		return cmp.Or(err, error(lms.ErrUnauthenticated))
+	}
+	return updateExpired(ctx, tx, p, today)
+}
+
+// audit writes what a person did, or without a network address the system.
 func (s *Service) audit(ctx context.Context, tx pgx.Tx, action string, p lms.PersonID, id lms.EnrollmentID, from string, now time.Time) error {
-	return s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: p, Action: action, Subject: p, Object: fmt.Sprintf("enrollment/%d", id), At: now, From: from})
+	actor := p
+	if from == "" {
+		actor = 0
+	}
+	return s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: actor, Action: action, Subject: p, Object: fmt.Sprintf("enrollment/%d", id), At: now, From: from})
 }
 
 func find(mine []lms.Enrollment, id lms.EnrollmentID) (lms.Enrollment, error) {

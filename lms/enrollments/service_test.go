@@ -188,7 +188,7 @@ func TestARegistrationIsRefused(t *testing.T) {
 	_, err = w.register(p, open, lmstest.Now)
 	require.ErrorIs(t, err, lms.ErrAlreadyEnrolled)
 	_, err = w.register(p, fee, lmstest.Now)
-	require.ErrorIs(t, err, lms.ErrPaymentNotOpen)
+	require.ErrorIs(t, err, lms.ErrFeeDue)
 	require.Equal(t, fee.Title, args(t, err)["Title"])
 	_, err = w.register(p, unapproved, lmstest.Now)
 	require.ErrorIs(t, err, lms.ErrCourseNotOpen)

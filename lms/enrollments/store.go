@@ -33,9 +33,9 @@ func selectWindow(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID) (rule str
 
 func insertEnrollment(ctx context.Context, tx pgx.Tx, p lms.PersonID, c lms.Course, window lms.Policy, on, last lms.Date, now time.Time) (lms.EnrollmentID, error) {
 	return pg.Value[lms.EnrollmentID](ctx, tx, "insert enrollment", `INSERT INTO enrollments.enrollments
-		(person, course, version, title, sponsor, quarters, state, registered_on, window_policy, window_rule, last_day, recorded_at)
-		VALUES ($1, $2, $3, $4, $5, $6, 'ready', $7, $8, $9, $10, $11) RETURNING id`,
-		p, c.ID, c.Version, c.Title, c.Sponsor, c.Hours, on, window.ID, window.Value, last, now)
+		(person, course, version, title, sponsor, quarters, state, registered_on, window_policy, window_rule, last_day, recorded_at, fee)
+		VALUES ($1, $2, $3, $4, $5, $6, 'ready', $7, $8, $9, $10, $11, $12) RETURNING id`,
+		p, c.ID, c.Version, c.Title, c.Sponsor, c.Hours, on, window.ID, window.Value, last, now, c.Fee)
 }
 
 func updateActive(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID, now time.Time) error {

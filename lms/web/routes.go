@@ -21,6 +21,7 @@ type Route struct {
 	Action lms.Action
 	chunks bool
 	file   bool
+	hook   bool
 }
 
 // Get registers a page. No GET changes anything but that it is written down.
@@ -36,6 +37,12 @@ func (s *Server) Post(path string, action lms.Action, h fiber.Handler) {
 // PutChunk registers a route whose body is one chunk of an upload, MaxChunk at most.
 func (s *Server) PutChunk(path string, action lms.Action, h fiber.Handler) {
 	s.route(Route{Method: fiber.MethodPut, Path: path, Action: action, chunks: true}, h)
+}
+
+// Hook registers what another service posts, which proves itself by a signature of its
+// own: a form's token is not asked for.
+func (s *Server) Hook(path string, h fiber.Handler) {
+	s.route(Route{Method: fiber.MethodPost, Path: path, Action: lms.Browse, hook: true}, h)
 }
 
 // Download registers a file that may take its time to leave.

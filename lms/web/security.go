@@ -33,7 +33,7 @@ var (
 
 func (s *Server) securityHeaders(c *fiber.Ctx) error {
 	frames := s.ContentURL("*")
-	c.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; manifest-src 'self'; frame-src "+frames+"; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	c.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; manifest-src 'self'; frame-src "+frames+"; form-action "+strings.Join(append([]string{"'self'"}, s.FormTargets...), " ")+"; base-uri 'none'; frame-ancestors 'none'")
 	c.Set("X-Content-Type-Options", "nosniff")
 	c.Set("Referrer-Policy", "same-origin")
 	c.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
@@ -63,6 +63,9 @@ func (s *Server) protect(c *fiber.Ctx) error {
 	}
 	switch c.Method() {
 	case fiber.MethodGet, fiber.MethodHead, fiber.MethodOptions:
+		return c.Next()
+	}
+	if s.routeOf(c.Method(), c.Path()).hook {
 		return c.Next()
 	}
 	site := c.Get("Sec-Fetch-Site")

@@ -38,7 +38,8 @@ type Config struct {
 	TrustedProxies []string // addresses or networks whose X-Forwarded-For counts
 	Now            func() time.Time
 	Log            *slog.Logger
-	Help           string // how people reach somebody who helps, for the foot of every page
+	FormTargets    []string // other origins to which a form may lead, such as where fees are paid
+	Help           string   // how people reach somebody who helps, for the foot of every page
 	Sessions       Sessions
 	Views          map[string]fs.FS // feature -> its templates/*.html and messages/*.json
 }

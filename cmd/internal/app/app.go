@@ -27,6 +27,7 @@ import (
 	"mopd/lms/secrets"
 	"mopd/lms/web"
 	"mopd/lms/words"
+	"mopd/payments"
 	"mopd/player"
 	"mopd/registry"
 )
@@ -67,11 +68,16 @@ type Settings struct {
 	Help           string        `help:"How people reach somebody who helps, shown at the foot of every page." env:"HELP_CONTACT" placeholder:"573-555-0100, help@example.org"`
 	TrustedProxies []string      `help:"Addresses of reverse proxies whose X-Forwarded-For counts." env:"TRUSTED_PROXIES"`
 
-	DataKeys         []string `help:"Keys that encrypt secrets at rest, the same for every process; the first one seals, all open. lms key makes one." env:"DATA_KEYS" required:"" placeholder:"id:base64"`
-	SMTPURL          string   `help:"Mail server, smtp:// with STARTTLS or smtps://." name:"smtp-url" env:"SMTP_URL" required:"" placeholder:"smtp://user:password@host:587"`
-	MailFrom         string   `help:"Sender of every e-mail." env:"MAIL_FROM" required:"" placeholder:"Child Care Training <no-reply@example.org>"`
-	TextGatewayURL   string   `help:"Gateway that takes text messages as JSON; without it none are sent." name:"text-gateway-url" env:"TEXT_GATEWAY_URL" placeholder:"https://…"`
-	TextGatewayToken string   `help:"Bearer token for the gateway." env:"TEXT_GATEWAY_TOKEN" placeholder:"…"`
+	DataKeys       []string `help:"Keys that encrypt secrets at rest, the same for every process; the first one seals, all open. lms key makes one." env:"DATA_KEYS" required:"" placeholder:"id:base64"`
+	SMTPURL        string   `help:"Mail server, smtp:// with STARTTLS or smtps://." name:"smtp-url" env:"SMTP_URL" required:"" placeholder:"smtp://user:password@host:587"`
+	MailFrom       string   `help:"Sender of every e-mail." env:"MAIL_FROM" required:"" placeholder:"Child Care Training <no-reply@example.org>"`
+	StripeKey      string   `help:"Secret key of Stripe's API; without it courses with a fee are listed and not sold." env:"STRIPE_SECRET_KEY" placeholder:"sk_live_…"`
+	StripeSecrets  []string `help:"Signing secrets of the webhook endpoint /stripe/webhook; two while one replaces the other." env:"STRIPE_WEBHOOK_SECRETS" placeholder:"whsec_…"`
+	StripeURL      string   `help:"Stripe's API, where it is not the real one." name:"stripe-url" env:"STRIPE_URL" placeholder:"http://…"`
+	CheckoutOrigin string   `help:"Origin of Stripe's hosted Checkout page." env:"STRIPE_CHECKOUT_ORIGIN" default:"https://checkout.stripe.com"`
+
+	TextGatewayURL   string `help:"Gateway that takes text messages as JSON; without it none are sent." name:"text-gateway-url" env:"TEXT_GATEWAY_URL" placeholder:"https://…"`
+	TextGatewayToken string `help:"Bearer token for the gateway." env:"TEXT_GATEWAY_TOKEN" placeholder:"…"`
 }
 
 // App is the whole product in one process.
@@ -84,6 +90,7 @@ type App struct {
 	Enrollments *enrollments.Service
 	Player      *player.Service
 	Registry    *registry.Service
+	Payments    *payments.Service
 	Mail        *mail.Outbox
 	Keys        *secrets.Keyring
 
@@ -131,13 +138,13 @@ func New(ctx context.Context, s Settings, now func() time.Time, log *slog.Logger
 	}
 	a.Web, err = web.New(web.Config{
 		AppURL: appURL, ContentHost: s.ContentHost, Secret: []byte(s.SecretKey), TrustedProxies: s.TrustedProxies,
-		Now: now, Log: log, Help: s.Help, Sessions: a.Accounts, Views: views,
+		Now: now, Log: log, Help: s.Help, FormTargets: []string{s.CheckoutOrigin}, Sessions: a.Accounts, Views: views,
 	})
 	if err != nil {
 		a.Close()
 		return nil, err
 	}
-	for _, feature := range []interface{ Routes(*web.Server) }{a.Accounts, a.Courses, a.Enrollments, a.Player, a.Registry} {
+	for _, feature := range []interface{ Routes(*web.Server) }{a.Accounts, a.Courses, a.Enrollments, a.Player, a.Registry, a.Payments} {
 		feature.Routes(a.Web)
 	}
 	for _, e := range extras {
@@ -175,14 +182,19 @@ func (a *App) wire(appURL *url.URL, s Settings) error {
 	})
 	a.Accounts.Player, a.Enrollments.Player = a.Player, a.Player
 	a.Accounts.Registry, a.Accounts.Enrollments = a.Registry, a.Enrollments
-	a.Courses.Standings = a.Enrollments
+	a.Payments = payments.New(payments.Dependencies{
+		DB: a.DB, Jobs: a.jobs, Mail: a.Mail, Words: catalog, Enrollments: a.Enrollments, Accounts: a.Accounts, Log: a.log,
+		Settings: payments.Settings{AppURL: appURL, Key: s.StripeKey, APIURL: s.StripeURL, WebhookSecrets: s.StripeSecrets},
+	})
+	a.Enrollments.Payments = a.Payments
+	a.Courses.Standings, a.Courses.Payments = a.Enrollments, a.Payments
 	return nil
 }
 
 // Views are the templates and messages of every feature.
 func Views() map[string]fs.FS {
 	return map[string]fs.FS{
-		"web": web.Views, "accounts": accounts.Views, "courses": courses.Views, "enrollments": enrollments.Views, "player": player.Views, "registry": registry.Views,
+		"web": web.Views, "accounts": accounts.Views, "courses": courses.Views, "enrollments": enrollments.Views, "player": player.Views, "registry": registry.Views, "payments": payments.Views,
 	}
 }
 
@@ -213,8 +225,9 @@ func (a *App) Work(ctx context.Context) error {
 	a.Registry.Workers(workers, a.now)
 	a.Courses.Workers(workers, a.now)
 	a.Accounts.Workers(workers, a.now)
+	a.Payments.Workers(workers, a.now)
 	a.Mail.Workers(workers)
-	periodic := slices.Concat(a.Registry.Periodic(), a.Courses.Periodic(), a.Accounts.Periodic())
+	periodic := slices.Concat(a.Registry.Periodic(), a.Courses.Periodic(), a.Accounts.Periodic(), a.Payments.Periodic())
 	client, err := jobs.NewWorker(a.DB, workers, periodic, a.log, slices.Concat(a.Courses.Queues(), a.Mail.Queues())...)
 	if err != nil {
 		return err

@@ -1,0 +1,59 @@
+package payments
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"mopd/lms/jobs"
+)
+
+// ProcessEventArgs asks for the work of a webhook event.
+type ProcessEventArgs struct {
+	Event string `json:"event"`
+}
+
+// Kind names the job.
+func (ProcessEventArgs) Kind() string { return "process_event" }
+
+type processEvent struct {
+	river.WorkerDefaults[ProcessEventArgs]
+	service *Service
+	now     jobs.Clock
+}
+
+// Work may be done any number of times.
+func (w *processEvent) Work(ctx context.Context, job *river.Job[ProcessEventArgs]) error {
+	return w.service.Process(ctx, job.Args.Event, w.now())
+}
+
+// catchUpEvery is how often what should have happened by now is looked for.
+const catchUpEvery = 5 * time.Minute
+
+// CatchUpArgs asks for what was missed.
+type CatchUpArgs struct{}
+
+// Kind names the job.
+func (CatchUpArgs) Kind() string { return "payments_catch_up" }
+
+type catchUp struct {
+	river.WorkerDefaults[CatchUpArgs]
+	service *Service
+	now     jobs.Clock
+}
+
+// Work settles the orders whose time is over and the events whose job was lost.
+func (w *catchUp) Work(ctx context.Context, _ *river.Job[CatchUpArgs]) error {
+	return errors.Join(w.service.SettleLapsed(ctx, w.now()), w.service.ProcessMissed(ctx, w.now()))
+}
+
+// Periodic are the feature's jobs that run by themselves.
+func (s *Service) Periodic() []*river.PeriodicJob {
+	if s.Key == "" {
+		return nil
+	}
+	look := func() (river.JobArgs, *river.InsertOpts) { return CatchUpArgs{}, nil }
+	return []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(catchUpEvery), look, &river.PeriodicJobOpts{RunOnStart: true})}
+}

@@ -1,0 +1,100 @@
+// Package payments is finance's house: hosted checkout, webhooks, a double-entry
+// ledger, refunds, disputes and reconciliation. Stripe holds every card and tells what
+// happened to money; this package never sees a card, never takes an event's word for
+// how something stands (it asks again), and never edits what is in the ledger. Start at
+// Service.Checkout and Service.Settle.
+package payments
+
+import (
+	"context"
+	"embed"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+
+	"mopd/lms"
+	"mopd/lms/jobs"
+	"mopd/lms/mail"
+	"mopd/lms/web"
+	"mopd/lms/words"
+)
+
+// Views are the templates and messages of this feature.
+//
+//go:embed templates/*.html messages/*.json
+var Views embed.FS
+
+// Enrollments are what a seat becomes.
+type Enrollments interface {
+	// CanRegister finds a course that somebody may register for on a day.
+	// Errors: lms.ErrNotFound, lms.ErrCourseNotOpen, lms.ErrAlreadyEnrolled,
+	// lms.ErrEarnsAgain unless accepted, lms.ErrUnauthenticated.
+	CanRegister(ctx context.Context, tx pgx.Tx, p lms.PersonID, code string, acceptNoCredit bool, today lms.Date) (lms.Course, error)
+	// Admit enrolls somebody in a course as it was when they ordered it.
+	// Errors: lms.ErrAlreadyEnrolled, lms.ErrUnauthenticated.
+	Admit(ctx context.Context, tx pgx.Tx, p lms.PersonID, c lms.Course, now time.Time) (lms.EnrollmentID, error)
+}
+
+// Accounts know people and keep the audit trail.
+type Accounts interface {
+	// Person errors: lms.ErrNotFound.
+	Person(ctx context.Context, tx pgx.Tx, id lms.PersonID) (lms.Person, error)
+	Audit(ctx context.Context, tx pgx.Tx, e lms.AuditEntry) error
+}
+
+// Mailer takes a letter in the transaction that causes it.
+type Mailer interface {
+	Post(ctx context.Context, tx pgx.Tx, l mail.Letter) error
+}
+
+// Settings are what a deployment decides.
+type Settings struct {
+	AppURL         *url.URL
+	Key            string   // secret key of Stripe's API; "" while paying is not offered
+	APIURL         string   // of Stripe's API; "" is the real one
+	WebhookSecrets []string // of the webhook endpoint: the one in use, and during a rotation the next
+}
+
+// Dependencies are what payments need of others.
+type Dependencies struct {
+	Settings
+	DB          *pgxpool.Pool
+	Jobs        jobs.Inserter
+	Mail        Mailer
+	Words       *words.Catalog
+	Enrollments Enrollments
+	Accounts    Accounts
+	Log         *slog.Logger
+}
+
+// Service holds the use cases.
+type Service struct {
+	Dependencies
+	stripe *gateway
+}
+
+// New makes the service.
+func New(d Dependencies) *Service {
+	return &Service{d, newGateway(d.Key, d.APIURL, d.Log)}
+}
+
+// Routes hangs the feature's pages on the application.
+func (s *Service) Routes(w *web.Server) {
+	h := handlers{s, w}
+	w.Hook("/stripe/webhook", h.webhook)
+	w.Get("/orders", lms.Learn, h.orders)
+	w.Get("/orders/:id", lms.Learn, h.order)
+	w.Get("/orders/:id/state", lms.Learn, h.state)
+	w.Post("/orders/:id/pay", lms.Learn, h.pay)
+	w.Post("/orders/:id/cancel", lms.Learn, h.cancel)
+}
+
+// Workers registers the feature's jobs; now gives a job its instant.
+func (s *Service) Workers(ws *river.Workers, now jobs.Clock) {
+	river.AddWorker(ws, &processEvent{service: s, now: now})
+	river.AddWorker(ws, &catchUp{service: s, now: now})
+}

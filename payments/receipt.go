@@ -1,0 +1,27 @@
+package payments
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"mopd/lms"
+	"mopd/lms/mail"
+)
+
+// sendReceipt mails the payer what they paid, in the language in which they ordered.
+func (s *Service) sendReceipt(ctx context.Context, tx pgx.Tx, o Order) error {
+	payer, err := s.Accounts.Person(ctx, tx, o.Payer)
+	if err != nil {
+		return err
+	}
+	text := func(part string) string {
+		return s.Words.Text(o.Lang, "mail.receipt."+part, "Title", o.Title, "Total", o.Total, "Order", int64(o.ID), "On", lms.DateOf(*o.PaidAt), "Hours", o.Hours)
+	}
+	return s.Mail.Post(ctx, tx, mail.Letter{
+		To: payer.Email, Lang: o.Lang, Subject: text("subject"), Lines: []string{text("line"), text("paid")},
+		Button: &mail.Button{Label: text("button"), URL: fmt.Sprintf("%s://%s/orders/%d", s.AppURL.Scheme, s.AppURL.Host, o.ID)},
+		After:  []string{text("after")},
+	})
+}
