@@ -113,3 +113,26 @@ document.addEventListener("DOMContentLoaded", () => {
     last.after(button);
   }
 });
+
+// A page about an order that is not settled shows by itself what becomes of it.
+document.addEventListener("DOMContentLoaded", () => {
+  const order = document.querySelector<HTMLElement>("[data-order-state]");
+  const url = order?.dataset["orderState"];
+  if (!url) {
+    return;
+  }
+  const look = async (): Promise<void> => {
+    try {
+      const answer = await fetch(url, { headers: { Accept: "application/json" } });
+      const { state } = (await answer.json()) as { state?: string };
+      if (state && state !== order.dataset["state"]) {
+        location.reload();
+        return;
+      }
+    } catch {
+      // The line is down: look again.
+    }
+    setTimeout(() => void look(), 2000);
+  };
+  void look();
+});
