@@ -69,6 +69,8 @@ const (
 	Identify    Action = "identify"    // decide claims, recoveries and likely duplicates
 	Merge       Action = "merge"       // make two profiles of one person one, and let somebody back in
 	GrantRoles  Action = "grant_roles" // give and take roles, end others' sessions
+	ReadMoney   Action = "read_money"  // see orders, charges, refunds and what needs a look
+	MoveMoney   Action = "move_money"  // give fees back, and settle what needed a look
 	ReadAudit   Action = "read_audit"  // search and export the audit trail
 )
 
@@ -98,6 +100,8 @@ var grants = map[Action]grant{
 	Identify:    {stages: signedIn, roles: []Role{Registrar}},
 	Merge:       {stages: signedIn, roles: []Role{Registrar}, proof: true},
 	GrantRoles:  {stages: signedIn, roles: []Role{Administrator}, proof: true},
+	ReadMoney:   {stages: signedIn, roles: []Role{Finance}},
+	MoveMoney:   {stages: signedIn, roles: []Role{Finance}, proof: true},
 	ReadAudit:   {stages: signedIn, roles: []Role{Administrator}},
 }
 

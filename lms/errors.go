@@ -104,6 +104,7 @@ var (
 	ErrAnotherActive    = NewError(Conflict, "another_active")    // one active course; Args: Title, Enrollment
 	ErrNotActive        = NewError(Conflict, "not_active")        // the enrollment is to be started first
 	ErrAlreadyCompleted = NewError(Conflict, "already_completed") // the enrollment has ended with a completion
+	ErrRefunded         = NewError(Conflict, "refunded")          // the enrollment has ended: its fee was given back
 	ErrWindowOver       = NewError(Conflict, "window_over")       // Args: Last (Date)
 	ErrEarnsAgain       = NewError(Conflict, "earns_again")       // credit once a year; Args: From (Date)
 	ErrCreditPosted     = NewError(Conflict, "credit_posted")     // one credit for one completion

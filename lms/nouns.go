@@ -98,7 +98,7 @@ const (
 	Active    EnrollmentState = "active"
 	Completed EnrollmentState = "completed"
 	Expired   EnrollmentState = "expired"
-	Revoked   EnrollmentState = "revoked" // its fee was refunded
+	Revoked   EnrollmentState = "revoked" // its fee was given back
 )
 
 // Open tells whether the enrollment has not ended.

@@ -84,7 +84,7 @@ func CanRegister(c Course, enrollments []Enrollment) error {
 // CanStart tells why a person may not make an enrollment their one active course
 // on a day, given all their enrollments (rules §3).
 //
-// Errors: ErrAlreadyCompleted, ErrWindowOver, ErrAnotherActive.
+// Errors: ErrAlreadyCompleted, ErrRefunded, ErrWindowOver, ErrAnotherActive.
 func CanStart(e Enrollment, enrollments []Enrollment, today Date) error {
 	if err := ended(e, today); err != nil {
 		return err
@@ -99,7 +99,7 @@ func CanStart(e Enrollment, enrollments []Enrollment, today Date) error {
 
 // CanLaunch tells why the player may not open an enrollment on a day.
 //
-// Errors: ErrAlreadyCompleted, ErrWindowOver, ErrNotActive.
+// Errors: ErrAlreadyCompleted, ErrRefunded, ErrWindowOver, ErrNotActive.
 func CanLaunch(e Enrollment, today Date) error {
 	if err := ended(e, today); err != nil {
 		return err
@@ -114,6 +114,8 @@ func ended(e Enrollment, today Date) error {
 	switch {
 	case e.State == Completed:
 		return ErrAlreadyCompleted.With("Title", e.Title)
+	case e.State == Revoked:
+		return ErrRefunded.With("Title", e.Title)
 	case e.Over(today):
 		return ErrWindowOver.With("Title", e.Title).With("Last", e.LastDay)
 	default:

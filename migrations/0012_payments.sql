@@ -195,6 +195,55 @@ CREATE TABLE payments.exception_notes (
     text      text NOT NULL
 );
 
+-- When a fee is given back without a decision, and from which amount on two people decide: data, in force from a day on.
+CREATE TABLE payments.refund_policies (
+    id             bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT refund_policies_pkey PRIMARY KEY,
+    effective_from date NOT NULL CONSTRAINT refund_policies_effective_from_key UNIQUE,
+    days           integer NOT NULL CONSTRAINT refund_policies_days_range CHECK (days BETWEEN 0 AND 400), -- after the payment, while never launched
+    second_over    bigint NOT NULL CONSTRAINT refund_policies_second_over_range CHECK (second_over >= 0), -- cents; above it a second person decides
+    recorded_at    timestamptz NOT NULL
+);
+INSERT INTO payments.refund_policies (effective_from, days, second_over, recorded_at) VALUES ('1990-01-01', 30, 2500, '2026-01-01T06:00:00Z');
+
+-- key is the idempotency key with which Stripe is asked. Who asks never decides: two people where the amount is above the limit.
+CREATE TABLE payments.refunds (
+    id           bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT refunds_pkey PRIMARY KEY,
+    "order"      bigint NOT NULL CONSTRAINT refunds_order_fkey REFERENCES payments.orders,
+    charge       text NOT NULL CONSTRAINT refunds_charge_fkey REFERENCES payments.charges,
+    amount       bigint NOT NULL CONSTRAINT refunds_amount_positive CHECK (amount > 0),
+    reason       text NOT NULL,
+    keep_access  boolean NOT NULL,
+    state        text NOT NULL CONSTRAINT refunds_state_known CHECK (state IN ('requested', 'approved', 'pending', 'succeeded', 'failed', 'denied')),
+    key          uuid NOT NULL DEFAULT gen_random_uuid() CONSTRAINT refunds_key_key UNIQUE,
+    stripe       text CONSTRAINT refunds_stripe_key UNIQUE,
+    needs_second boolean NOT NULL,
+    requested_by bigint CONSTRAINT refunds_requested_by_fkey REFERENCES accounts.people, -- NULL: made in Stripe's dashboard
+    requested_at timestamptz NOT NULL,
+    decided_by   bigint CONSTRAINT refunds_decided_by_fkey REFERENCES accounts.people,
+    decided_at   timestamptz,
+    why_denied   text NOT NULL DEFAULT '',
+    sent_at      timestamptz,
+    settled_at   timestamptz,
+    failure      text NOT NULL DEFAULT '',
+    CONSTRAINT refunds_two_people CHECK (decided_by IS NULL OR decided_by IS DISTINCT FROM requested_by),
+    CONSTRAINT refunds_second_decided CHECK (NOT needs_second OR state = 'requested' OR decided_by IS NOT NULL)
+);
+CREATE INDEX refunds_order ON payments.refunds ("order");
+CREATE INDEX refunds_charge ON payments.refunds (charge);
+
+CREATE TABLE payments.disputes (
+    id        text CONSTRAINT disputes_pkey PRIMARY KEY,
+    charge    text NOT NULL,
+    "order"   bigint CONSTRAINT disputes_order_fkey REFERENCES payments.orders,
+    amount    bigint NOT NULL,
+    status    text NOT NULL,
+    reason    text NOT NULL,
+    due_by    timestamptz,
+    opened_at timestamptz NOT NULL,
+    seen_at   timestamptz NOT NULL
+);
+CREATE INDEX disputes_order ON payments.disputes ("order");
+
 -- What was shown at registration: what a course cost stands beside its hours.
 ALTER TABLE enrollments.enrollments
     ADD COLUMN fee bigint NOT NULL DEFAULT 0 CONSTRAINT enrollments_fee_range CHECK (fee >= 0),

@@ -29,6 +29,25 @@ func (w *processEvent) Work(ctx context.Context, job *river.Job[ProcessEventArgs
 	return w.service.Process(ctx, job.Args.Event, w.now())
 }
 
+// SendRefundArgs asks for an approved refund.
+type SendRefundArgs struct {
+	Refund RefundID `json:"refund"`
+}
+
+// Kind names the job.
+func (SendRefundArgs) Kind() string { return "send_refund" }
+
+type sendRefund struct {
+	river.WorkerDefaults[SendRefundArgs]
+	service *Service
+	now     jobs.Clock
+}
+
+// Work may be done any number of times: Stripe knows the refund's key.
+func (w *sendRefund) Work(ctx context.Context, job *river.Job[SendRefundArgs]) error {
+	return w.service.SendRefund(ctx, job.Args.Refund, w.now())
+}
+
 // catchUpEvery is how often what should have happened by now is looked for.
 const catchUpEvery = 5 * time.Minute
 

@@ -37,6 +37,9 @@ type Enrollments interface {
 	// Admit enrolls somebody in a course as it was when they ordered it.
 	// Errors: lms.ErrAlreadyEnrolled, lms.ErrUnauthenticated.
 	Admit(ctx context.Context, tx pgx.Tx, p lms.PersonID, c lms.Course, now time.Time) (lms.EnrollmentID, error)
+	// Revoke ends an open enrollment, and tells whether it is ended now.
+	// Errors: lms.ErrNotFound.
+	Revoke(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID) (ended bool, err error)
 }
 
 // Accounts know people and keep the audit trail.
@@ -91,10 +94,21 @@ func (s *Service) Routes(w *web.Server) {
 	w.Get("/orders/:id/state", lms.Learn, h.state)
 	w.Post("/orders/:id/pay", lms.Learn, h.pay)
 	w.Post("/orders/:id/cancel", lms.Learn, h.cancel)
+
+	w.Get("/finance", lms.ReadMoney, h.finance)
+	w.Get("/finance/orders", lms.ReadMoney, h.financeOrders)
+	w.Get("/finance/orders/:id", lms.ReadMoney, h.financeOrder)
+	w.Post("/finance/orders/:id/refund", lms.MoveMoney, h.askRefund)
+	w.Get("/finance/refunds/:id", lms.ReadMoney, h.refund)
+	w.Post("/finance/refunds/:id", lms.MoveMoney, h.decideRefund)
+	w.Get("/finance/exceptions", lms.ReadMoney, h.exceptions)
+	w.Get("/finance/exceptions/:id", lms.ReadMoney, h.exception)
+	w.Post("/finance/exceptions/:id", lms.MoveMoney, h.workException)
 }
 
 // Workers registers the feature's jobs; now gives a job its instant.
 func (s *Service) Workers(ws *river.Workers, now jobs.Clock) {
 	river.AddWorker(ws, &processEvent{service: s, now: now})
+	river.AddWorker(ws, &sendRefund{service: s, now: now})
 	river.AddWorker(ws, &catchUp{service: s, now: now})
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,7 +20,9 @@ var (
 
 // The guards of this feature and the rules that they guarantee (docs/guards.md).
 var guards = pg.Guards{
-	"seats_one_reserved": ErrOrderThere,
+	"seats_one_reserved":    ErrOrderThere,
+	"charges_refund_within": ErrRefundAmount,
+	"refunds_two_people":    ErrOwnRefund,
 }
 
 // Checkout makes the order for a course with a fee, or finds the one that is already
@@ -84,7 +85,7 @@ func (s *Service) reserve(ctx context.Context, p lms.Purchase, now time.Time) (o
 
 // open gives an order its page at Stripe.
 func (s *Service) open(ctx context.Context, o Order, email string) (address string, err error) {
-	here := s.AppURL.Scheme + "://" + s.AppURL.Host + orderPath(o.ID)
+	here := s.address(o.ID)
 	session, address, err := s.stripe.checkout(ctx, o, email, here+"?paid={CHECKOUT_SESSION_ID}", here)
 	if err != nil {
 		return "", err
@@ -190,13 +191,7 @@ func (s *Service) Settle(ctx context.Context, id OrderID, now time.Time) (Order,
 
 func (s *Service) settle(ctx context.Context, id OrderID, state sessionState, why, from string, now time.Time) (o Order, err error) {
 	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if o, err = selectOrder(ctx, tx, id); err != nil {
-			return err
-		}
-		if err := pg.LockPerson(ctx, tx, o.Payer); err != nil {
-			return err
-		}
-		if o, err = lockOrder(ctx, tx, id); err != nil {
+		if o, err = s.lock(ctx, tx, id); err != nil {
 			return err
 		}
 		was := o.State
@@ -239,7 +234,7 @@ func (s *Service) grant(ctx context.Context, tx pgx.Tx, o *Order, now time.Time)
 	})
 	if errors.Is(err, lms.ErrAlreadyEnrolled) {
 		o.Enrollment = 0
-		return upsertException(ctx, tx, exception{Kind: NoEnrollment, Subject: fmt.Sprintf("order/%d", o.ID), Order: o.ID}, now)
+		return upsertException(ctx, tx, exception{Kind: NoEnrollment, Subject: orderObject(o.ID), Order: o.ID}, now)
 	}
 	if err != nil {
 		return err
@@ -257,10 +252,7 @@ func (s *Service) book(ctx context.Context, tx pgx.Tx, o Order, c *Charge, now t
 			return err
 		}
 		if c.Transaction != nil {
-			if err := upsertTransaction(ctx, tx, *c.Transaction, now); err != nil {
-				return err
-			}
-			if _, err := insertEntry(ctx, tx, entryOf(*c.Transaction, Origin{Order: o.ID, Course: o.Code}), now); err != nil {
+			if err := s.enter(ctx, tx, o, []BalanceTransaction{*c.Transaction}, now); err != nil {
 				return err
 			}
 		}
@@ -277,5 +269,5 @@ func (s *Service) audit(ctx context.Context, tx pgx.Tx, action string, o Order, 
 	if from == "" {
 		actor = 0
 	}
-	return s.Accounts.Audit(ctx, tx, lms.AuditEntry{Actor: actor, Action: action, Subject: o.Payer, Object: fmt.Sprintf("order/%d", o.ID), Note: o.Title, At: now, From: from})
+	return s.Accounts.Audit(ctx, tx, lms.AuditEntry{Actor: actor, Action: action, Subject: o.Payer, Object: orderObject(o.ID), Note: o.Title, At: now, From: from})
 }

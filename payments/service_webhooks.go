@@ -126,9 +126,28 @@ func (s *Service) dispatch(ctx context.Context, e Event, now time.Time) (outcome
 		}
 		_, err = s.Settle(ctx, id, now)
 		return "settled", err
+	case "charge.succeeded", "charge.updated", "charge.refunded":
+		return s.syncCharge(ctx, e.Object, nil, now)
+	case "charge.refund.updated", "refund.created", "refund.updated", "refund.failed":
+		charge, err := s.stripe.chargeOfRefund(ctx, e.Object)
+		return s.syncCharge(ctx, charge, err, now)
+	case "charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed", "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated":
+		charge, err := s.stripe.chargeOfDispute(ctx, e.Object)
+		return s.syncCharge(ctx, charge, err, now)
 	default:
 		return "nothing to do", nil
 	}
+}
+
+// syncCharge reads a charge's history; what Stripe does not have any more is left.
+func (s *Service) syncCharge(ctx context.Context, charge string, err error, now time.Time) (string, error) {
+	if err == nil {
+		err = s.SyncCharge(ctx, charge, now)
+	}
+	if errors.Is(err, lms.ErrNotFound) {
+		return "not there any more", nil
+	}
+	return "charge read", err
 }
 
 // adopt finds the order of a session whose creation was never heard of: the answer was

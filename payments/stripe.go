@@ -51,6 +51,9 @@ var ErrStripeSilent = lms.NewError(lms.Unavailable, "stripe_silent")
 // silent wraps an error of a call: a refusal is a mistake of ours, everything else is
 // ErrStripeSilent.
 func silent(what string, err error) error {
+	if err == nil {
+		return nil
+	}
 	if refusal, ok := errors.AsType[*stripe.Error](err); ok && refusal.HTTPStatusCode < 500 && refusal.HTTPStatusCode != http.StatusTooManyRequests {
 		return fmt.Errorf("%s: %w", what, err)
 	}

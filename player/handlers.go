@@ -48,7 +48,7 @@ func (h handlers) open(c *fiber.Ctx) error {
 		return h.attestPage(c, e, nil)
 	case errors.Is(refusal, lms.ErrEarnsAgain):
 		return h.w.Render(c, "player/earns_again", earnsAgainPage{Page: h.w.Page(c), Enrollment: e, From: earnsAgain(refusal)})
-	case errors.Is(refusal, lms.ErrNotActive), errors.Is(refusal, lms.ErrAlreadyCompleted), errors.Is(refusal, lms.ErrWindowOver):
+	case errors.Is(refusal, lms.ErrNotActive), errors.Is(refusal, lms.ErrAlreadyCompleted), errors.Is(refusal, lms.ErrWindowOver), errors.Is(refusal, lms.ErrRefunded):
 		return h.w.Render(c, "player/refused", refusedPage{Page: h.w.Page(c), Enrollment: e, Reason: reason(refusal)})
 	default:
 		return refusal
@@ -93,7 +93,7 @@ func (h handlers) acceptNoCredit(c *fiber.Ctx) error {
 
 // refusesLaunch tells whether the player's own page says what stands in the way.
 func refusesLaunch(err error) bool {
-	return errors.Is(err, lms.ErrNotActive) || errors.Is(err, lms.ErrAlreadyCompleted) || errors.Is(err, lms.ErrWindowOver)
+	return errors.Is(err, lms.ErrNotActive) || errors.Is(err, lms.ErrAlreadyCompleted) || errors.Is(err, lms.ErrWindowOver) || errors.Is(err, lms.ErrRefunded)
 }
 
 func (h handlers) launch(c *fiber.Ctx) error {

@@ -43,7 +43,7 @@ func (h handlers) home(c *fiber.Ctx) error {
 }
 
 func (h handlers) myCourses(c *fiber.Ctx) error {
-	page := myCoursesPage{Page: h.web.Page(c)}
+	page := myCoursesPage{Page: h.web.Page(c), Paying: h.Payments.Offered()}
 	today := lms.DateOf(page.Now)
 	ctx := c.UserContext()
 	err := pg.InTx(ctx, h.DB, func(tx pgx.Tx) error {
@@ -94,7 +94,7 @@ func (h handlers) start(c *fiber.Ctx) error {
 	switch {
 	case errors.Is(err, lms.ErrAnotherActive):
 		return h.conflict(c, id)
-	case errors.Is(err, lms.ErrAlreadyCompleted), errors.Is(err, lms.ErrWindowOver):
+	case errors.Is(err, lms.ErrAlreadyCompleted), errors.Is(err, lms.ErrWindowOver), errors.Is(err, lms.ErrRefunded):
 		return web.Redirect(c, "/learn/"+c.Params("id"), "") // which says why, and what to do
 	case err != nil:
 		return err

@@ -48,6 +48,8 @@ type Player interface {
 
 // Payments sell seats.
 type Payments interface {
+	// Offered tells whether fees can be paid at all.
+	Offered() bool
 	// Checkout is where the fee of a course is paid.
 	// Errors: lms.ErrPaymentNotOpen and those of Service.Register.
 	Checkout(ctx context.Context, p lms.Purchase, now time.Time) (address string, err error)

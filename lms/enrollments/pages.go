@@ -19,6 +19,7 @@ type myCoursesPage struct {
 	Ready     []course
 	Completed []course
 	Expired   []course
+	Paying    bool // fees can be paid
 }
 
 type course struct {
@@ -48,6 +49,7 @@ func (p *homePage) add(c course, today lms.Date) {
 
 func (p *myCoursesPage) add(c course, today lms.Date) {
 	switch {
+	case c.State == lms.Revoked:
 	case c.State == lms.Completed:
 		p.Completed = append(p.Completed, c)
 	case c.Over(today):

@@ -89,6 +89,24 @@ func (s *Service) Admit(ctx context.Context, tx pgx.Tx, p lms.PersonID, c lms.Co
 	return s.enroll(ctx, tx, p, c, "", now)
 }
 
+// Revoke ends an open enrollment whose fee was given back, in a transaction that has its
+// person's lock, and stops its player. A completed one stays. It tells whether the
+// enrollment is ended.
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) Revoke(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID) (ended bool, err error) {
+	e, err := selectEnrollment(ctx, tx, id)
+	if err != nil {
+		return false, err
+	}
+	if e.State == lms.Active {
+		if err := s.Player.Fence(ctx, tx, e.Person); err != nil {
+			return false, err
+		}
+	}
+	return e.State != lms.Completed, updateRevoked(ctx, tx, id)
+}
+
 // enroll begins an enrollment, ready to start, whose window begins today.
 //
 // Errors: lms.ErrAlreadyEnrolled.

@@ -58,6 +58,10 @@ func updateExpired(ctx context.Context, tx pgx.Tx, p lms.PersonID, today lms.Dat
 	return pg.Exec(ctx, tx, "expire enrollment", `UPDATE enrollments.enrollments SET state = 'expired' WHERE person = $1 AND state IN ('ready', 'active') AND last_day < $2`, p, today)
 }
 
+func updateRevoked(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID) error {
+	return pg.Exec(ctx, tx, "revoke enrollment", `UPDATE enrollments.enrollments SET state = 'revoked' WHERE id = $1 AND state IN ('ready', 'active')`, id)
+}
+
 // updateMoved makes open enrollments another profile's, ready to go on with.
 func updateMoved(ctx context.Context, tx pgx.Tx, ids []lms.EnrollmentID, into lms.PersonID) error {
 	return pg.Exec(ctx, tx, "move enrollments", `UPDATE enrollments.enrollments SET state = 'ready', person = $2 WHERE id = ANY($1)`, ids, into)

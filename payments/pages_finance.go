@@ -1,0 +1,116 @@
+package payments
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"mopd/lms"
+	"mopd/lms/web"
+)
+
+// stretchFigures are the figures of today, this month or this fiscal year.
+type stretchFigures struct {
+	Name string
+	Year int // the fiscal year
+	Figures
+}
+
+type financePage struct {
+	web.Page
+	Stretches  []stretchFigures
+	Exceptions []Exception
+	Waiting    []WaitingRefund
+	Balances   []Balance
+	Latest     []FoundOrder
+}
+
+// Oldest is how many days the oldest exception has waited.
+func (p financePage) Oldest() int {
+	if len(p.Exceptions) == 0 {
+		return 0
+	}
+	return p.Exceptions[0].Days(p.Now)
+}
+
+// Days is how long the exception has been known at an instant.
+func (x Exception) Days(now time.Time) int { return lms.DateOf(x.FoundAt).DaysUntil(lms.DateOf(now)) }
+
+// Facts are the details, by name.
+func (x Exception) Facts() (facts []string) {
+	for _, name := range slices.Sorted(maps.Keys(x.Details)) {
+		if s, ok := x.Details[name].(string); ok {
+			facts = append(facts, name+": "+s)
+		}
+	}
+	return facts
+}
+
+type financeOrdersPage struct {
+	web.Page
+	State, Text          string
+	Orders               []FoundOrder
+	Total, Number, Pages int
+}
+
+// To is the address of a page of what was found.
+func (p financeOrdersPage) To(page int) string {
+	q := url.Values{}
+	for name, value := range map[string]string{"q": p.Text, "state": p.State, "page": strconv.Itoa(page)} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return "/finance/orders?" + q.Encode()
+}
+
+// Previous and Next are neighbouring pages; 0 is none.
+func (p financeOrdersPage) Previous() int { return p.Number - 1 }
+
+// Next is the page after this one; 0 is none.
+func (p financeOrdersPage) Next() int {
+	if p.Number >= p.Pages {
+		return 0
+	}
+	return p.Number + 1
+}
+
+// States are those to narrow by.
+func (p financeOrdersPage) States() []OrderState { return []OrderState{Open, Pending, Paid, Canceled} }
+
+type dossierPage struct {
+	web.Page
+	Dossier
+	Form    web.Fields
+	Keep    bool
+	Refused string
+}
+
+// Refundable tells whether a refund can be asked for.
+func (p dossierPage) Refundable() bool { return p.Left() > 0 && !p.Disputed() }
+
+type refundPage struct {
+	web.Page
+	Refund  Refund
+	Order   Order
+	Form    web.Fields
+	Refused string
+}
+
+// Own tells whether the viewer asked for the refund.
+func (p refundPage) Own() bool { return p.Refund.RequestedBy == p.Viewer.ID }
+
+type exceptionsPage struct {
+	web.Page
+	State string
+	List  []Exception
+}
+
+type exceptionPage struct {
+	web.Page
+	Exception
+	Notes []Note
+	Form  web.Fields
+}

@@ -1,0 +1,183 @@
+package payments
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mopd/lms"
+	"mopd/lms/pg"
+)
+
+// Figures are what a stretch of days brought, in cents.
+type Figures struct {
+	Earned   lms.Money // fees of enrollments made
+	Refunded lms.Money // of these, given back
+	Fees     lms.Money // kept by Stripe, also for disputes
+	Cash     lms.Money // arrived at the bank
+}
+
+func selectFigures(ctx context.Context, db pg.Querier, from, through lms.Date) (Figures, error) {
+	return pg.Row[Figures](ctx, db, "select figures", `SELECT
+			coalesce(-sum(l.amount) FILTER (WHERE l.account LIKE 'revenue/%'), 0)::bigint AS earned,
+			coalesce(sum(l.amount) FILTER (WHERE l.account LIKE 'refunds/%'), 0)::bigint AS refunded,
+			coalesce(sum(l.amount) FILTER (WHERE l.account IN ('fees', 'dispute_fees')), 0)::bigint AS fees,
+			coalesce(sum(l.amount) FILTER (WHERE l.account = 'bank'), 0)::bigint AS cash
+		FROM payments.entries e JOIN payments.entry_lines l ON l.entry = e.id WHERE e.effective_on BETWEEN $1 AND $2`, from, through)
+}
+
+// FoundOrder is an order in a list of finance's.
+type FoundOrder struct {
+	ID        OrderID
+	CreatedAt time.Time
+	Name      string
+	MOPDID    lms.MOPDID
+	Title     string
+	Total     lms.Money
+	State     OrderState
+	SeatState SeatState
+	Refunding lms.Money
+	Open      int // exceptions
+}
+
+const foundOrders = ` FROM payments.orders o JOIN payments.lines l ON l."order" = o.id JOIN payments.seats s ON s.line = l.id
+	JOIN accounts.pub_identities i ON i.person = o.payer JOIN accounts.pub_people p ON p.person = i.canonical
+	LEFT JOIN LATERAL (SELECT coalesce(sum(refunding), 0)::bigint AS refunding FROM payments.charges WHERE "order" = o.id) c ON true
+	WHERE ($1 = '' OR o.state = $1) AND ($2 = '' OR o.id::text = $2 OR o.session = $2 OR o.payment_intent = $2 OR l.code = upper($2)
+		OR EXISTS (SELECT FROM payments.charges c WHERE c."order" = o.id AND c.id = $2)
+		OR EXISTS (SELECT FROM accounts.pub_mopd_ids m WHERE m.person = i.canonical AND m.mopd_id::text = $2)
+		OR strpos(lower(p.given || ' ' || p.family), lower($2)) > 0)`
+
+func countOrders(ctx context.Context, db pg.Querier, state, text string) (int, error) {
+	return pg.Value[int](ctx, db, "count orders", `SELECT count(*)`+foundOrders, state, text)
+}
+
+func selectFoundOrders(ctx context.Context, db pg.Querier, state, text string, limit, offset int) ([]FoundOrder, error) {
+	return pg.Rows[FoundOrder](ctx, db, "find orders", `SELECT o.id, o.created_at, p.given || ' ' || p.family AS name,
+			(SELECT max(m.mopd_id) FROM accounts.pub_mopd_ids m WHERE m.person = i.canonical) AS mopd_id, l.title, o.total, o.state, s.state AS seat_state, c.refunding,
+			(SELECT count(*) FROM payments.exceptions x WHERE x."order" = o.id AND x.state = 'open')::int AS open`+foundOrders+`
+		ORDER BY o.created_at DESC, o.id DESC LIMIT $3 OFFSET $4`, state, text, limit, offset)
+}
+
+// Payer is who ordered.
+type Payer struct {
+	Name   string
+	MOPDID lms.MOPDID
+}
+
+func selectPayer(ctx context.Context, db pg.Querier, p lms.PersonID) (Payer, error) {
+	return pg.Row[Payer](ctx, db, "select payer", `SELECT given || ' ' || family AS name, (SELECT max(mopd_id) FROM accounts.pub_mopd_ids m WHERE m.person = p.person) AS mopd_id
+		FROM accounts.pub_people p WHERE person = $1`, p)
+}
+
+// Booked is one line of an entry, as an order's page shows it.
+type Booked struct {
+	Entry       int64
+	Kind        EntryKind
+	Reference   string
+	EffectiveOn lms.Date
+	RecordedAt  time.Time
+	Account     string
+	Amount      lms.Money
+}
+
+func selectBooked(ctx context.Context, db pg.Querier, id OrderID) ([]Booked, error) {
+	return pg.Rows[Booked](ctx, db, "select entries of order", `SELECT e.id AS entry, e.kind, e.reference, e.effective_on, e.recorded_at, l.account, l.amount
+		FROM payments.entries e JOIN payments.entry_lines l ON l.entry = e.id WHERE e."order" = $1 ORDER BY e.effective_at, e.id, l.amount DESC`, id)
+}
+
+// Charged is a charge as an order's page shows it.
+type Charged struct {
+	ID        string
+	Amount    lms.Money
+	Refunding lms.Money
+	CreatedAt time.Time
+}
+
+func selectCharged(ctx context.Context, db pg.Querier, id OrderID) ([]Charged, error) {
+	return pg.Rows[Charged](ctx, db, "select charges of order", `SELECT id, amount, refunding, created_at FROM payments.charges WHERE "order" = $1 ORDER BY created_at`, id)
+}
+
+// Exception is something that somebody has to look at.
+type Exception struct {
+	ID         int64
+	Kind       string
+	Subject    string
+	Order      OrderID
+	Details    map[string]any
+	FoundAt    time.Time
+	SeenAt     time.Time
+	Times      int
+	State      string
+	Owner      lms.PersonID
+	OwnerName  string
+	ResolvedAt *time.Time
+	Resolver   string
+}
+
+const exceptions = `SELECT x.id, x.kind, x.subject, coalesce(x."order", 0) AS "order", x.details, x.found_at, x.seen_at, x.times, x.state, coalesce(x.owner, 0) AS owner,
+		coalesce(o.given || ' ' || o.family, '') AS owner_name, x.resolved_at, coalesce(r.given || ' ' || r.family, '') AS resolver
+	FROM payments.exceptions x LEFT JOIN accounts.pub_people o ON o.person = x.owner LEFT JOIN accounts.pub_people r ON r.person = x.resolved_by`
+
+func selectExceptions(ctx context.Context, db pg.Querier, state string, limit int) ([]Exception, error) {
+	return pg.Rows[Exception](ctx, db, "select exceptions", exceptions+` WHERE x.state = $1 ORDER BY CASE WHEN $1 = 'open' THEN x.found_at END, x.resolved_at DESC, x.id LIMIT $2`, state, limit)
+}
+
+func countExceptions(ctx context.Context, db pg.Querier) (int, error) {
+	return pg.Value[int](ctx, db, "count exceptions", `SELECT count(*) FROM payments.exceptions WHERE state = 'open'`)
+}
+
+func selectExceptionsOf(ctx context.Context, db pg.Querier, id OrderID) ([]Exception, error) {
+	return pg.Rows[Exception](ctx, db, "select exceptions of order", exceptions+` WHERE x."order" = $1 ORDER BY x.found_at`, id)
+}
+
+func selectException(ctx context.Context, db pg.Querier, id int64) (Exception, error) {
+	return pg.Row[Exception](ctx, db, "select exception", exceptions+` WHERE x.id = $1`, id)
+}
+
+// updateResolved tells whether the exception was open.
+func updateResolved(ctx context.Context, tx pgx.Tx, id int64, by lms.PersonID, now time.Time) (bool, error) {
+	return pg.Changed(ctx, tx, "resolve exception", `UPDATE payments.exceptions SET state = 'resolved', resolved_by = $2, resolved_at = $3, owner = coalesce(owner, $2) WHERE id = $1 AND state = 'open'`, id, by, now)
+}
+
+func updateReopened(ctx context.Context, tx pgx.Tx, id int64) (bool, error) {
+	return pg.Changed(ctx, tx, "open exception again", `UPDATE payments.exceptions SET state = 'open', resolved_by = NULL, resolved_at = NULL WHERE id = $1 AND state = 'resolved'`, id)
+}
+
+func updateOwner(ctx context.Context, tx pgx.Tx, id int64, by lms.PersonID) error {
+	return pg.Exec(ctx, tx, "take exception", `UPDATE payments.exceptions SET owner = $2 WHERE id = $1`, id, by)
+}
+
+// Note is what somebody wrote about an exception.
+type Note struct {
+	By   string
+	At   time.Time
+	Text string
+}
+
+func insertNote(ctx context.Context, tx pgx.Tx, id int64, by lms.PersonID, text string, now time.Time) error {
+	return pg.Exec(ctx, tx, "insert note", `INSERT INTO payments.exception_notes (exception, by, at, text) VALUES ($1, $2, $3, $4)`, id, by, now, text)
+}
+
+func selectNotes(ctx context.Context, db pg.Querier, id int64) ([]Note, error) {
+	return pg.Rows[Note](ctx, db, "select notes", `SELECT p.given || ' ' || p.family AS by, n.at, n.text FROM payments.exception_notes n JOIN accounts.pub_people p ON p.person = n.by
+		WHERE n.exception = $1 ORDER BY n.id`, id)
+}
+
+// WaitingRefund is a refund that waits for a second person.
+type WaitingRefund struct {
+	ID          RefundID
+	Order       OrderID
+	Amount      lms.Money
+	Title       string
+	Reason      string
+	By          string
+	RequestedAt time.Time
+}
+
+func selectWaitingRefunds(ctx context.Context, db pg.Querier) ([]WaitingRefund, error) {
+	return pg.Rows[WaitingRefund](ctx, db, "select waiting refunds", `SELECT r.id, r."order", r.amount, l.title, r.reason, p.given || ' ' || p.family AS by, r.requested_at
+		FROM payments.refunds r JOIN payments.lines l ON l."order" = r."order" JOIN accounts.pub_people p ON p.person = r.requested_by
+		WHERE r.state = 'requested' ORDER BY r.requested_at, r.id LIMIT 200`)
+}
