@@ -39,8 +39,13 @@ func (h handlers) order(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page := orderPage{Page: h.web.Page(c)}
-	if page.Order, err = h.Returned(c.UserContext(), page.Viewer.ID, id, page.Now); err != nil {
+	page := orderPage{Page: h.web.Page(c), CameBack: c.Query(cameBack) != ""}
+	if page.CameBack {
+		page.Order, err = h.Returned(c.UserContext(), page.Viewer.ID, id, page.Now)
+	} else {
+		page.Order, err = h.OrderOf(c.UserContext(), page.Viewer.ID, id)
+	}
+	if err != nil {
 		return err
 	}
 	return h.web.Render(c, "payments/order", page)
@@ -95,6 +100,9 @@ func (h handlers) cancel(c *fiber.Ctx) error {
 	}
 	return web.Redirect(c, orderPath(id), "")
 }
+
+// cameBack is the parameter with which Stripe sends back who has paid.
+const cameBack = "paid"
 
 func orderPath(id OrderID) string { return "/orders/" + strconv.FormatInt(int64(id), 10) }
 

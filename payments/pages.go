@@ -14,7 +14,8 @@ type ordersPage struct {
 // the receipt.
 type orderPage struct {
 	web.Page
-	Order Order
+	Order    Order
+	CameBack bool // from Stripe, after paying
 }
 
 // Stands is what the page has to say of the order.
@@ -22,8 +23,8 @@ func (p orderPage) Stands() string {
 	switch {
 	case p.Order.State == Open && !p.Order.Payable(p.Now):
 		return "lapsed"
-	case p.Order.State == Open && p.Order.AskedAt != nil:
-		return "returned" // from Stripe, which has not told of a payment
+	case p.Order.State == Open && p.CameBack:
+		return "returned"
 	case p.Order.State == Paid && p.Order.Enrollment == 0:
 		return "owed"
 	case p.Order.State == Paid && p.Order.SeatState == Revoked:

@@ -86,7 +86,7 @@ func (s *Service) reserve(ctx context.Context, p lms.Purchase, now time.Time) (o
 // open gives an order its page at Stripe.
 func (s *Service) open(ctx context.Context, o Order, email string) (address string, err error) {
 	here := s.address(o.ID)
-	session, address, err := s.stripe.checkout(ctx, o, email, here+"?paid={CHECKOUT_SESSION_ID}", here)
+	session, address, err := s.stripe.checkout(ctx, o, email, here+"?"+cameBack+"={CHECKOUT_SESSION_ID}", here)
 	if err != nil {
 		return "", err
 	}

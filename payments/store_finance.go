@@ -47,7 +47,7 @@ const foundOrders = ` FROM payments.orders o JOIN payments.lines l ON l."order" 
 	WHERE ($1 = '' OR o.state = $1) AND ($2 = '' OR o.id::text = $2 OR o.session = $2 OR o.payment_intent = $2 OR l.code = upper($2)
 		OR EXISTS (SELECT FROM payments.charges c WHERE c."order" = o.id AND c.id = $2)
 		OR EXISTS (SELECT FROM accounts.pub_mopd_ids m WHERE m.person = i.canonical AND m.mopd_id::text = $2)
-		OR strpos(lower(p.given || ' ' || p.family), lower($2)) > 0)`
+		OR NOT EXISTS (SELECT FROM unnest(string_to_array(lower($2), ' ')) word WHERE strpos(lower(p.given || ' ' || p.family), word) = 0))`
 
 func countOrders(ctx context.Context, db pg.Querier, state, text string) (int, error) {
 	return pg.Value[int](ctx, db, "count orders", `SELECT count(*)`+foundOrders, state, text)

@@ -24,6 +24,7 @@ import (
 	"mopd/lms/accounts"
 	"mopd/lms/lmstest"
 	"mopd/lms/secrets"
+	"mopd/payments/stripesim"
 )
 
 func TestMain(m *testing.M) { lmstest.Main(m) }
@@ -34,9 +35,10 @@ const password = "correct horse battery"
 type box struct {
 	*app.App
 	testing.TB
-	url   string
-	clock *clock
-	mail  *mailbox.Mailbox
+	url    string
+	clock  *clock
+	mail   *mailbox.Mailbox
+	stripe *stripesim.Sim
 }
 
 // clock runs like the real one, from wherever it is set to.
@@ -79,11 +81,14 @@ func newBoxAt(t testing.TB, h hosts, work bool) *box {
 	t.Cleanup(caught.Stop)
 	b := &box{TB: t, clock: &clock{}, mail: caught}
 	b.url = fmt.Sprintf("http://%s:%d", h.app, l.Addr().(*net.TCPAddr).Port)
+	till := newTill(t, b.clock)
+	b.stripe = till.Sim
 	log := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	b.App, err = app.New(t.Context(), app.Settings{
 		Stores: app.Stores{DatabaseURL: lmstest.DatabaseURL(t), S3Endpoint: store.Endpoint, S3AccessKey: store.AccessKey, S3SecretKey: store.SecretKey, S3Bucket: store.Bucket},
 		AppURL: b.url, ContentHost: h.content, SecretKey: strings.Repeat("k", 32), EmailCodes: true, DataKeys: []string{secrets.NewKey()},
 		SMTPURL: caught.SMTPURL(), MailFrom: "Child Care Training <no-reply@example.org>", TextGatewayURL: caught.TextURL(), TextGatewayToken: caught.TextToken(),
+		StripeKey: till.Key, StripeURL: till.URL, CheckoutOrigin: till.URL, StripeSecrets: []string{till.Endpoint(b.url + "/stripe/webhook")},
 	}, b.clock.Now, log, app.Extra{Name: "mailbox", Views: mailbox.Views, Routes: caught.Routes})
 	require.NoError(t, err)
 

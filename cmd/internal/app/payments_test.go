@@ -1,0 +1,340 @@
+package app_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"mopd/lms"
+	"mopd/payments"
+	"mopd/payments/stripesim"
+)
+
+// sells publishes a course with a fee.
+func (b *box) sells(code, title string, fee lms.Money) {
+	b.Helper()
+	pkg := onePackage(b)
+	b.publish(code, title, bytes.NewReader(pkg), int64(len(pkg)), fee)
+}
+
+// order is the only order.
+func (b *box) order() payments.Order {
+	b.Helper()
+	var id payments.OrderID
+	var payer lms.PersonID
+	require.NoError(b, b.DB.QueryRow(b.Context(), `SELECT id, payer FROM payments.orders`).Scan(&id, &payer))
+	o, err := b.Payments.OrderOf(b.Context(), payer, id)
+	require.NoError(b, err)
+	return o
+}
+
+// counts is a number from the database.
+func (b *box) counts(sql string) (n int) {
+	b.Helper()
+	require.NoError(b, b.DB.QueryRow(b.Context(), sql).Scan(&n))
+	return n
+}
+
+// toPay goes from a course's page to the page at Stripe on which it is paid.
+func (p *tab) toPay(code string) {
+	p.Helper()
+	p.open("/courses/" + code)
+	p.click(fmt.Sprintf(`form[action="/courses/%s/register"] button`, code))
+	p.until("Stripe asks for a card", `document.querySelector("#card")`)
+}
+
+// payBy pays on Stripe's page.
+func (p *tab) payBy(card string) {
+	p.Helper()
+	p.fill("#card", card)
+	p.click("form button")
+}
+
+// balanced fails unless every entry and the ledger as a whole sum to zero.
+func (b *box) balanced() {
+	b.Helper()
+	require.Zero(b, b.counts(`SELECT coalesce(sum(amount), 0) FROM payments.entry_lines`))
+	require.Zero(b, b.counts(`SELECT count(*) FROM (SELECT entry FROM payments.entry_lines GROUP BY entry HAVING sum(amount) <> 0) x`))
+}
+
+func TestACaregiverPaysAFeeAndStartsTheCourse(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.sells("FIRE-1", "Fire safety", 500)
+	p := b.newTab(t)
+	p.signIn(b.person("Maya"))
+	p.open("/courses/FIRE-1")
+	p.sees("Pay $5.00 and register")
+	p.accessibleInBoth("course-fee")
+	p.toPay("FIRE-1")
+	p.accessible("stand-in-pay")
+	p.payBy(stripesim.CardThatPays)
+	p.sees("Paid. Your course is ready")
+	p.accessibleInBoth("order-paid")
+	receipt := p.mail("Receipt: $5.00 for Fire safety")
+	require.Contains(t, receipt.Text, "Paid $5.00")
+	returned := eval[string](p, "location.href")
+
+	p.open("/orders")
+	p.sees("Fire safety")
+	p.accessibleInBoth("orders")
+	p.visit(returned)
+	p.sees("Paid. Your course is ready")
+	require.Equal(t, 1, b.counts(`SELECT count(*) FROM enrollments.enrollments`), "coming back again has no effect")
+	require.Equal(t, 1, b.counts(`SELECT count(*) FROM payments.charges`))
+	require.Equal(t, -500, b.counts(`SELECT sum(amount) FROM payments.entry_lines WHERE account = 'revenue/FIRE-1'`))
+	require.Equal(t, 455, b.counts(`SELECT sum(amount) FROM payments.entry_lines WHERE account = 'stripe'`))
+	b.balanced()
+
+	p.open("/courses/FIRE-1")
+	p.click(`form[action$="/start"] button`)
+	p.until("the attestation is asked for", `document.querySelector("#not-in-ratio")`)
+}
+
+func TestADeclinedCardIsFollowedByOneThatPays(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.sells("FIRE-1", "Fire safety", 500)
+	p := b.newTab(t)
+	p.signIn(b.person("Maya"))
+	p.toPay("FIRE-1")
+	p.payBy(stripesim.CardDeclined)
+	p.sees("The card was declined. Nothing was charged.")
+	p.payBy(stripesim.CardThatPays)
+	p.sees("Paid. Your course is ready")
+	require.Equal(t, 1, b.counts(`SELECT count(*) FROM payments.charges`))
+	b.balanced()
+}
+
+func TestWhoClosesTheBrowserOnThePayPageFindsTheCourseReady(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.sells("FIRE-1", "Fire safety", 500)
+	p := b.newTab(t)
+	p.signIn(b.person("Maya"))
+	p.toPay("FIRE-1")
+	require.NoError(t, b.stripe.Pay(b.order().Session, stripesim.CardThatPays)) // the way back is never taken
+	p.open("/my-courses")
+	p.until("the course is ready", `(document.body.innerText.includes("Fire safety") || (location.reload(), false))`)
+	p.mail("Receipt: $5.00 for Fire safety")
+}
+
+func TestWhoPressesTwiceOrInTwoTabsOrComesBackPaysOnce(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.sells("FIRE-1", "Fire safety", 500)
+	first := b.newTab(t)
+	first.signIn(b.person("Maya"))
+	first.toPay("FIRE-1")
+	page := eval[string](first, "location.href")
+	second := first.beside()
+	second.open("/courses/FIRE-1")
+	second.sees("It is not finished yet")
+	second.accessible("course-ordered")
+	second.click(`a[href^="/orders/"]`)
+	second.sees("Not paid yet")
+	second.accessibleInBoth("order-open")
+	second.click(`form[action$="/pay"] button`)
+	second.until("it is the same page", `location.href == `+js(page))
+	second.payBy(stripesim.CardThatPays)
+	second.sees("Paid. Your course is ready")
+	first.payBy(stripesim.CardThatPays)
+	first.sees("This page can no longer be used to pay")
+	require.Equal(t, 1, b.counts(`SELECT count(*) FROM payments.charges`))
+	require.Equal(t, 1, b.counts(`SELECT count(*) FROM payments.orders`))
+}
+
+func TestAnOrderIsCanceledOrLapsesAndNothingIsCharged(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.sells("FIRE-1", "Fire safety", 500)
+	p := b.newTab(t)
+	maya := b.person("Maya")
+	p.signIn(maya)
+	p.toPay("FIRE-1")
+	p.click("a") // back, without paying
+	p.click(`form[action$="/cancel"] button`)
+	p.sees("Canceled. Nothing was charged.")
+	p.sees("Pay $5.00 and register")
+
+	p.toPay("FIRE-1")
+	b.clock.set(b.clock.Now().Add(2 * time.Hour))
+	b.stripe.Advance(0)
+	p.signIn(maya)
+	p.open("/orders")
+	p.until("both are canceled", `document.body.innerText.split("Canceled, nothing charged").length == 3 || (location.reload(), false)`)
+	p.toPay("FIRE-1")
+	p.payBy(stripesim.CardThatPays)
+	p.sees("Paid. Your course is ready")
+}
+
+func TestABankDebitIsToldAndMakesTheCourseReadyWhenItSettles(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.sells("FIRE-1", "Fire safety", 500)
+	p := b.newTab(t)
+	p.signIn(b.person("Maya"))
+	p.toPay("FIRE-1")
+	p.click(`input[value="bank"]`)
+	p.click("form button")
+	p.sees("Your bank is working on it")
+	p.accessibleInBoth("order-pending")
+	p.open("/courses/FIRE-1")
+	p.sees("It is not finished yet")
+	p.click(`a[href^="/orders/"]`)
+	require.NoError(t, b.stripe.SettleLater(b.order().Session, true))
+	p.sees("Paid. Your course is ready") // by itself
+	b.balanced()
+}
+
+func TestABankDebitThatIsRefusedLeavesNothing(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.sells("FIRE-1", "Fire safety", 500)
+	p := b.newTab(t)
+	p.signIn(b.person("Maya"))
+	p.toPay("FIRE-1")
+	require.NoError(t, b.stripe.PayLater(b.order().Session))
+	require.NoError(t, b.stripe.SettleLater(b.order().Session, false))
+	p.open(fmt.Sprintf("/orders/%d", b.order().ID))
+	p.sees("Canceled. Nothing was charged")
+	p.accessibleInBoth("order-canceled")
+	require.Zero(t, b.counts(`SELECT count(*) FROM enrollments.enrollments`))
+	b.balanced()
+}
+
+func TestWhileStripeIsSilentNothingIsChargedAndLaterItGoesOn(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.sells("FIRE-1", "Fire safety", 500)
+	b.stripe.Break(func(f *stripesim.Faults) { f.Down = true })
+	p := b.newTab(t)
+	p.signIn(b.person("Maya"))
+	p.open("/courses/FIRE-1")
+	p.click(`form[action="/courses/FIRE-1/register"] button`)
+	p.sees("The payment service does not answer just now. Nothing was charged.")
+	p.accessible("stripe-silent")
+	b.stripe.Break(func(f *stripesim.Faults) { f.Down = false })
+	p.open(fmt.Sprintf("/orders/%d", b.order().ID))
+	p.click(`form[action$="/pay"] button`)
+	p.until("Stripe asks for a card", `document.querySelector("#card")`)
+	p.payBy(stripesim.CardThatPays)
+	p.sees("Paid. Your course is ready")
+	require.Equal(t, 1, b.counts(`SELECT count(*) FROM payments.orders`))
+}
+
+func TestFinanceGivesAFeeBackAndTheRegistrationEnds(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.sells("FIRE-1", "Fire safety", 500)
+	p := b.newTab(t)
+	p.signIn(b.person("Maya"))
+	p.toPay("FIRE-1")
+	p.payBy(stripesim.CardThatPays)
+	p.sees("Paid. Your course is ready")
+
+	p.signIn(b.person("Fay", lms.Finance))
+	p.click(`nav a[href="/finance"]`)
+	p.sees("This month")
+	p.accessibleInBoth("finance")
+	p.click(`a[href="/finance/orders"]`)
+	p.fill("#q", "may ort")
+	p.click(`main form button`)
+	p.sees("1 order")
+	p.accessibleInBoth("finance-orders")
+	p.click(`a[href^="/finance/orders/"]`)
+	p.sees("can be given back")
+	p.accessibleInBoth("dossier")
+	p.fill("#amount", "6.00")
+	p.fill("#reason", "Asked within 30 days")
+	p.click(`form[action$="/refund"] button`)
+	p.sees("That is more than is left of the charge")
+	p.accessible("dossier-wrong")
+	p.fill("#amount", "5.00")
+	p.click(`form[action$="/refund"] button`)
+	p.sees("Refund of $5.00")
+	p.until("it is given back", `(document.body.innerText.includes("Given back") || (location.reload(), false))`)
+	p.accessibleInBoth("refund")
+	p.mail("Refund: $5.00 for Fire safety")
+	require.Equal(t, 1, b.counts(`SELECT count(*) FROM enrollments.enrollments WHERE state = 'revoked'`))
+	require.NoError(t, b.stripe.Settle(t.Context()))
+	p.until("the ledger has it", `(document.body.innerText, true)`)
+	require.Equal(t, 500, b.counts(`SELECT sum(amount) FROM payments.entry_lines WHERE account = 'refunds/FIRE-1'`))
+	require.Equal(t, -45, b.counts(`SELECT sum(amount) FROM payments.entry_lines WHERE account = 'stripe'`))
+	b.balanced()
+}
+
+func TestARefundAboveTheLimitNeedsASecondPerson(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.sells("CDA-1", "A long course", 9900)
+	p := b.newTab(t)
+	p.signIn(b.person("Maya"))
+	p.toPay("CDA-1")
+	p.payBy(stripesim.CardThatPays)
+	p.sees("Paid. Your course is ready")
+
+	p.signIn(b.person("Fay", lms.Finance))
+	p.open(fmt.Sprintf("/finance/orders/%d", b.order().ID))
+	p.fill("#reason", "A mistake of ours")
+	p.click(`form[action$="/refund"] button`)
+	p.sees("Waits for a second person")
+	p.sees("Somebody else of finance decides about it")
+	page := eval[string](p, "location.href")
+	p.signIn(b.person("Frank", lms.Finance))
+	p.open("/finance")
+	p.sees("Decide about $99.00 for A long course, asked for by Fay Ortiz")
+	p.visit(page)
+	p.accessibleInBoth("refund-decide")
+	p.click(`button[value="deny"]`)
+	p.sees("Say why not")
+	p.click(`button[value="approve"]`)
+	p.until("it is given back", `(document.body.innerText.includes("Given back") || (location.reload(), false))`)
+	require.Equal(t, 1, b.counts(`SELECT count(*) FROM payments.refunds WHERE requested_by <> decided_by`))
+	b.balanced()
+}
+
+func TestADisputeAndARefundInTheDashboardAreEnteredAndShown(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.sells("FIRE-1", "Fire safety", 500)
+	p := b.newTab(t)
+	for _, who := range []string{"Maya", "Ben"} {
+		p.signIn(b.person(who))
+		p.toPay("FIRE-1")
+		p.payBy(stripesim.CardThatPays)
+		p.sees("Paid. Your course is ready")
+	}
+	charge := func(n int) (id string) {
+		require.NoError(t, b.DB.QueryRow(t.Context(), `SELECT id FROM payments.charges ORDER BY id OFFSET $1 LIMIT 1`, n).Scan(&id))
+		return id
+	}
+	dispute, err := b.stripe.Dispute(charge(0))
+	require.NoError(t, err)
+	refund, err := b.stripe.RefundAtDashboard(charge(1), 500)
+	require.NoError(t, err)
+	p.signIn(b.person("Fay", lms.Finance))
+	p.open("/finance/exceptions")
+	p.until("both are listed", `(document.body.innerText.includes("Dispute") && document.body.innerText.includes("Refunded, and the course is kept") || (location.reload(), false))`)
+	p.accessibleInBoth("exceptions")
+	require.NoError(t, b.stripe.CloseDispute(dispute, true))
+	require.NoError(t, b.stripe.FailRefund(refund))
+	p.until("the refund failed", `(document.body.innerText.includes("Refund refused or failed") || (location.reload(), false))`)
+	p.do("find it", chromedp.Evaluate[chromedp.Void](`[...document.querySelectorAll("main table a")].find(a => a.textContent == "Refund refused or failed").click()`))
+	p.sees("The money did not reach the payer")
+	p.accessibleInBoth("exception")
+	p.click(`button[value="resolve"]`)
+	p.sees("Say what was found or done")
+	p.fill("#text", "Paid by check 1207")
+	p.click(`button[value="resolve"]`)
+	p.sees("Resolved.")
+	p.open("/finance/exceptions?state=resolved")
+	p.sees("Refund refused or failed")
+	require.Equal(t, 0, b.counts(`SELECT sum(amount) FROM payments.entry_lines WHERE account IN ('refunds/FIRE-1', 'disputes')`))
+	require.Equal(t, 1500, b.counts(`SELECT sum(amount) FROM payments.entry_lines WHERE account = 'dispute_fees'`))
+	b.balanced()
+}
