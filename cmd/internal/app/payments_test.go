@@ -3,6 +3,8 @@ package app_test
 import (
 	"bytes"
 	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mopd/lms"
+	"mopd/lms/lmstest"
+	"mopd/lms/pg"
 	"mopd/payments"
 	"mopd/payments/stripesim"
 )
@@ -337,4 +341,62 @@ func TestADisputeAndARefundInTheDashboardAreEnteredAndShown(t *testing.T) {
 	require.Equal(t, 0, b.counts(`SELECT sum(amount) FROM payments.entry_lines WHERE account IN ('refunds/FIRE-1', 'disputes')`))
 	require.Equal(t, 1500, b.counts(`SELECT sum(amount) FROM payments.entry_lines WHERE account = 'dispute_fees'`))
 	b.balanced()
+}
+
+func TestOfManyWhoRegisterAtOnceOneOrderIsMade(t *testing.T) {
+	b := newBoxAt(t, otherSite, false)
+	b.sells("FIRE-1", "Fire safety", 500)
+	maya := b.person("Maya")
+	addresses := make([]string, lmstest.Racers)
+	for i, err := range lmstest.Race(t, b.DB, func(i int) (err error) {
+		addresses[i], err = b.Payments.Checkout(t.Context(), lms.Purchase{Person: maya, Code: "FIRE-1", Lang: "en", From: "127.0.0.1"}, b.clock.Now())
+		return err
+	}) {
+		require.NoError(t, err, i)
+		require.Equal(t, addresses[0], addresses[i])
+	}
+	require.Equal(t, 1, b.counts(`SELECT count(*) FROM payments.orders`))
+}
+
+func TestTheDatabaseAloneLetsOneOrderForACourseWait(t *testing.T) {
+	t.Parallel()
+	b := newBoxAt(t, otherSite, false)
+	b.sells("FIRE-1", "Fire safety", 500)
+	maya := b.person("Maya")
+	reserve := func() error {
+		_, err := b.DB.Exec(t.Context(), `INSERT INTO payments.seats (person, course, state) SELECT $1, id, 'reserved' FROM courses.courses`, maya.ID)
+		return err
+	}
+	require.NoError(t, reserve())
+	require.Equal(t, "seats_one_reserved", pg.Violated(reserve()))
+}
+
+func TestNoCardComesNear(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.sells("FIRE-1", "Fire safety", 500)
+	p := b.newTab(t)
+	p.signIn(b.person("Maya"))
+	p.toPay("FIRE-1")
+	p.payBy(stripesim.CardDeclined)
+	p.sees("The card was declined")
+	p.payBy(stripesim.CardThatPays)
+	p.sees("Paid. Your course is ready")
+	pages := eval[string](p, "document.documentElement.outerHTML")
+	p.mail("Receipt: $5.00 for Fire safety")
+	require.NoError(t, b.stripe.Settle(t.Context()))
+	for _, card := range []string{stripesim.CardDeclined, stripesim.CardThatPays, "4242 4242", "4000 0000"} {
+		require.NotContains(t, pages, card)
+		require.Zero(t, b.counts(`SELECT count(*) FROM regexp_matches(database_to_xml(true, false, '')::text, '`+card+`')`), "in a table")
+	}
+	require.NotZero(t, b.counts(`SELECT count(*) FROM regexp_matches(database_to_xml(true, false, '')::text, 'Fire safety')`), "the tables were read")
+}
+
+func TestAWebhookNeedsNoFormTokenButItsSignature(t *testing.T) {
+	t.Parallel()
+	b := newBoxAt(t, otherSite, false)
+	answer, err := http.Post(b.url+"/stripe/webhook", "application/json", strings.NewReader(`{}`))
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusUnprocessableEntity, answer.StatusCode)
 }
