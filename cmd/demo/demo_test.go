@@ -112,10 +112,17 @@ func page(t testing.TB, url string) string {
 
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		port := l.Addr().(*net.TCPAddr).Port
+		beside, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
+		require.NoError(t, l.Close())
+		if err == nil {
+			require.NoError(t, beside.Close())
+			return fmt.Sprint(port)
+		}
+	}
 }
 
 func enterable(t testing.TB) string {

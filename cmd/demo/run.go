@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -57,9 +55,13 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 	if err := migrations.Up(ctx, settings.DatabaseURL, log); err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(c.Port)))
+	l, err := listen(c.Port)
 	if err != nil {
-		return fmt.Errorf("port %d is taken; choose another one with --port: %w", c.Port, err)
+		return err
+	}
+	till, err := openTill(c, &settings, log)
+	if err != nil {
+		return err
 	}
 	a, err := app.New(ctx, settings, time.Now, log, app.Extra{Name: "mailbox", Views: mailbox.Views, Routes: caught.Routes})
 	if err != nil {
@@ -73,6 +75,7 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 	running, ctx := errgroup.WithContext(ctx)
 	running.Go(func() error { return a.Serve(ctx, l) })
 	running.Go(func() error { return a.Work(ctx) })
+	running.Go(func() error { return till.run(ctx) })
 	c.tell(settings.AppURL)
 	err = running.Wait()
 	fmt.Println("\nStopped. Everything is kept in " + c.Data)
