@@ -2,6 +2,7 @@ package payments
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"mopd/lms"
@@ -20,6 +21,21 @@ const (
 
 func revenueOf(courseCode string) string { return "revenue/" + courseCode }
 func refundsOf(courseCode string) string { return "refunds/" + courseCode }
+
+// Account is the code of an account: "stripe", or "revenue/FIRE-1" of a course.
+type Account string
+
+// Kind is what the account is for, whatever the course.
+func (a Account) Kind() string {
+	kind, _, _ := strings.Cut(string(a), "/")
+	return kind
+}
+
+// Course is the code of the account's course; "" if it has none.
+func (a Account) Course() string {
+	_, course, _ := strings.Cut(string(a), "/")
+	return course
+}
 
 // EntryKind says what happened to money.
 type EntryKind string

@@ -78,7 +78,7 @@ type Booked struct {
 	Reference   string
 	EffectiveOn lms.Date
 	RecordedAt  time.Time
-	Account     string
+	Account     Account
 	Amount      lms.Money
 }
 

@@ -52,7 +52,7 @@ func insertAccounts(ctx context.Context, tx pgx.Tx, id lms.CourseID, code string
 
 // Balance is what an account holds, in cents: debits above zero.
 type Balance struct {
-	Account string
+	Account Account
 	Amount  lms.Money
 }
 
