@@ -116,8 +116,9 @@ func (s *Service) enter(ctx context.Context, tx pgx.Tx, o Order, moves []Balance
 	return nil
 }
 
-// keepRefund makes a refund here what Stripe says of it. One that nobody here asked for
-// was made in Stripe's dashboard.
+// keepRefund makes a refund here what Stripe says of it. The first word of one that
+// finance asked for ends the enrollment, unless finance keeps it. One that nobody here
+// asked for was made in Stripe's dashboard.
 func (s *Service) keepRefund(ctx context.Context, tx pgx.Tx, o Order, charge string, r stripeRefund, now time.Time) error {
 	here, err := selectRefundOf(ctx, tx, r)
 	if errors.Is(err, lms.ErrNotFound) {
@@ -132,6 +133,13 @@ func (s *Service) keepRefund(ctx context.Context, tx pgx.Tx, o Order, charge str
 		return err
 	}
 	switch {
+	case was == RefundApproved && here.State != RefundFailed:
+		if !here.KeepAccess {
+			if err := s.revoke(ctx, tx, o, now); err != nil {
+				return err
+			}
+		}
+		return s.sendRefundNotice(ctx, tx, o, here)
 	case here.State == RefundFailed && was != RefundFailed:
 		if err := updateRefunding(ctx, tx, charge, -here.Amount); err != nil {
 			return err

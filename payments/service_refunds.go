@@ -120,8 +120,9 @@ func (s *Service) DecideRefund(ctx context.Context, v lms.Viewer, id RefundID, a
 // keeps keys 24 hours at least. After that only what Stripe lists counts.
 const resendWithin = 23 * time.Hour
 
-// SendRefund asks Stripe for an approved refund, ends the enrollment unless finance
-// keeps it, and enters what moved. Doing it again makes no second refund.
+// SendRefund asks Stripe for an approved refund. What comes of it is kept as what any
+// webhook tells is, so that it makes no difference which of them is first. Doing it
+// again makes no second refund.
 //
 // Errors: lms.ErrNotFound, ErrStripeSilent.
 func (s *Service) SendRefund(ctx context.Context, id RefundID, now time.Time) error {
@@ -135,30 +136,9 @@ func (s *Service) SendRefund(ctx context.Context, id RefundID, now time.Time) er
 	if now.Sub(*r.SentAt) > resendWithin {
 		return upsertException(ctx, s.DB, exception{Kind: RefundNotDone, Subject: refundObject(id), Order: r.Order}, now)
 	}
-	made, err := s.stripe.refund(ctx, r)
-	if errors.Is(err, ErrRefundRefused) {
+	if err := s.stripe.refund(ctx, r); errors.Is(err, ErrRefundRefused) {
 		return s.refuseRefund(ctx, r, err, now)
-	}
-	if err != nil {
-		return err
-	}
-	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		o, err := s.lock(ctx, tx, r.Order)
-		if err != nil {
-			return err
-		}
-		r.Stripe, r.State, r.Failure = made.ID, made.state(), made.Failure
-		if err := updateRefund(ctx, tx, r, now); err != nil {
-			return err
-		}
-		if !r.KeepAccess && r.State != RefundFailed {
-			if err := s.revoke(ctx, tx, o, now); err != nil {
-				return err
-			}
-		}
-		return s.sendRefundNotice(ctx, tx, o, r)
-	})
-	if err != nil {
+	} else if err != nil {
 		return err
 	}
 	return s.SyncCharge(ctx, r.Charge, now)

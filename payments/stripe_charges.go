@@ -98,21 +98,18 @@ func disputeOf(d *stripe.Dispute) Dispute {
 // refusal comes with Stripe's code.
 //
 // Errors: ErrStripeSilent, ErrRefundRefused.
-func (g *gateway) refund(ctx context.Context, r Refund) (stripeRefund, error) {
+func (g *gateway) refund(ctx context.Context, r Refund) error {
 	p := &stripe.RefundParams{
 		Charge: stripe.String(r.Charge), Amount: stripe.Int64(int64(r.Amount)),
 		Metadata: map[string]string{metadataRefund: strconv.FormatInt(int64(r.ID), 10), metadataOrder: strconv.FormatInt(int64(r.Order), 10)},
 	}
 	p.Context = ctx
 	p.SetIdempotencyKey(r.Key)
-	made, err := g.api.Refunds.New(p)
+	_, err := g.api.Refunds.New(p)
 	if refusal, ok := errors.AsType[*stripe.Error](err); ok && refusal.Type == stripe.ErrorTypeInvalidRequest {
-		return stripeRefund{}, ErrRefundRefused.With("Code", string(refusal.Code)).Because(err)
+		return ErrRefundRefused.With("Code", string(refusal.Code)).Because(err)
 	}
-	if err != nil {
-		return stripeRefund{}, silent("make a refund", err)
-	}
-	return refundOf(made), nil
+	return silent("make a refund", err)
 }
 
 // chargeOfRefund is the charge that a refund gives back.

@@ -81,7 +81,7 @@ func newBoxAt(t testing.TB, h hosts, work bool) *box {
 	t.Cleanup(caught.Stop)
 	b := &box{TB: t, clock: &clock{}, mail: caught}
 	b.url = fmt.Sprintf("http://%s:%d", h.app, l.Addr().(*net.TCPAddr).Port)
-	till := newTill(t, b.clock)
+	till := newTill(t, b.clock, nil)
 	b.stripe = till.Sim
 	log := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	b.App, err = app.New(t.Context(), app.Settings{

@@ -86,13 +86,19 @@ var csrfMeta = regexp.MustCompile(`<meta name="csrf" content="([^"]+)">`)
 // post sends a form of the page at from.
 func (l *learner) post(from, path string, form url.Values) answer {
 	l.Helper()
-	token := csrfMeta.FindStringSubmatch(l.get(from).body)
-	require.NotNil(l, token, "no form on %s", from)
-	a, err := l.send(http.MethodPost, l.app+path, http.Header{
-		"Origin": {l.app}, "Content-Type": {"application/x-www-form-urlencoded"}, "X-Csrf-Token": {token[1]}, "Accept": {"application/json"},
-	}, form.Encode())
+	a, err := l.tryPost(from, path, form)
 	require.NoError(l, err)
 	return a
+}
+
+// tryPost sends a form to a server that may be killed meanwhile.
+func (l *learner) tryPost(from, path string, form url.Values) (answer, error) {
+	l.Helper()
+	token := csrfMeta.FindStringSubmatch(l.get(from).body)
+	require.NotNil(l, token, "no form on %s", from)
+	return l.send(http.MethodPost, l.app+path, http.Header{
+		"Origin": {l.app}, "Content-Type": {"application/x-www-form-urlencoded"}, "X-Csrf-Token": {token[1]}, "Accept": {"application/json"},
+	}, form.Encode())
 }
 
 // begin, in a session of somebody, registers for a course, starts it, confirms the attestation and

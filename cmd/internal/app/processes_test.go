@@ -114,6 +114,12 @@ func (s *site) serve() (*process, string) {
 	require.NoError(s, err)
 	address := l.Addr().String()
 	require.NoError(s, l.Close())
+	return s.serveAt(address), address
+}
+
+// serveAt starts a server at an address, once it answers.
+func (s *site) serveAt(address string) *process {
+	s.Helper()
 	p := s.start("serve", "--listen", address)
 	require.NoError(s, wait(s.Context(), func(ctx context.Context) (bool, error) {
 		var d net.Dialer
@@ -123,7 +129,7 @@ func (s *site) serve() (*process, string) {
 		}
 		return true, conn.Close()
 	}))
-	return p, address
+	return p
 }
 
 // open prepares a caregiver and a course from the command line.
