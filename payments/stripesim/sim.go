@@ -84,11 +84,6 @@ func (o object) cents(name string) int64 {
 	return 0
 }
 
-func (o object) meta() map[string]any {
-	m, _ := o["metadata"].(map[string]any)
-	return m
-}
-
 // New makes a stand-in, or goes on with the one in the file.
 func New(c Config) (*Sim, error) {
 	s := &Sim{Config: c, wake: make(chan struct{}, 1), retryGap: time.Second}

@@ -400,3 +400,48 @@ func TestAWebhookNeedsNoFormTokenButItsSignature(t *testing.T) {
 	require.NoError(t, answer.Body.Close())
 	require.Equal(t, http.StatusUnprocessableEntity, answer.StatusCode)
 }
+
+func TestOfManyRefundsAtOnceNoMoreThanThePaymentGoesBack(t *testing.T) {
+	b := newBoxAt(t, otherSite, false)
+	b.sells("FIRE-1", "Fire safety", 500)
+	maya, fay := b.person("Maya"), b.person("Fay", lms.Finance)
+	_, err := b.Payments.Checkout(t.Context(), lms.Purchase{Person: maya, Code: "FIRE-1", Lang: "en", From: "127.0.0.1"}, b.clock.Now())
+	require.NoError(t, err)
+	require.NoError(t, b.stripe.Pay(b.order().Session, stripesim.CardThatPays))
+	_, err = b.Payments.Settle(t.Context(), b.order().ID, b.clock.Now())
+	require.NoError(t, err)
+	asked := 0
+	for _, err := range lmstest.Race(t, b.DB, func(int) error {
+		_, err := b.Payments.AskRefund(t.Context(), lms.Viewer{Person: fay}, payments.RefundRequest{Order: b.order().ID, Amount: 200, Reason: "A part"}, "127.0.0.1", b.clock.Now())
+		return err
+	}) {
+		if err == nil {
+			asked++
+			continue
+		}
+		require.ErrorIs(t, err, payments.ErrRefundAmount)
+	}
+	require.Equal(t, 2, asked)
+	_, err = b.DB.Exec(t.Context(), `UPDATE payments.charges SET refunding = refunding + 200`)
+	require.Equal(t, "charges_refund_within", pg.Violated(err), "the database alone")
+}
+
+func TestTheDatabaseAloneNeedsASecondPersonForALargeRefund(t *testing.T) {
+	t.Parallel()
+	b := newBoxAt(t, otherSite, false)
+	b.sells("CDA-1", "A long course", 9900)
+	maya, fay := b.person("Maya"), b.person("Fay", lms.Finance)
+	_, err := b.Payments.Checkout(t.Context(), lms.Purchase{Person: maya, Code: "CDA-1", Lang: "en", From: "127.0.0.1"}, b.clock.Now())
+	require.NoError(t, err)
+	require.NoError(t, b.stripe.Pay(b.order().Session, stripesim.CardThatPays))
+	_, err = b.Payments.Settle(t.Context(), b.order().ID, b.clock.Now())
+	require.NoError(t, err)
+	viewer := lms.Viewer{Person: fay}
+	id, err := b.Payments.AskRefund(t.Context(), viewer, payments.RefundRequest{Order: b.order().ID, Amount: 9900, Reason: "All of it"}, "127.0.0.1", b.clock.Now())
+	require.NoError(t, err)
+	require.ErrorIs(t, b.Payments.DecideRefund(t.Context(), viewer, id, true, "", "127.0.0.1", b.clock.Now()), payments.ErrOwnRefund)
+	_, err = b.DB.Exec(t.Context(), `UPDATE payments.refunds SET state = 'approved', decided_by = requested_by`)
+	require.Equal(t, "refunds_two_people", pg.Violated(err))
+	_, err = b.DB.Exec(t.Context(), `UPDATE payments.refunds SET state = 'approved'`)
+	require.Equal(t, "refunds_second_decided", pg.Violated(err))
+}
