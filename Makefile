@@ -1,5 +1,6 @@
 # The commands that everybody needs. "make" alone lists them.
 
+STRIPE_MOCK := github.com/stripe/stripe-mock@v0.203.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 export CHROMIUM ?= /usr/bin/chromium-headless-shell
@@ -18,8 +19,8 @@ help: ## List these commands.
 demo: setup bin/demo ## Run the product on this machine, with everything that it needs.
 	bin/demo $(DEMOFLAGS)
 
-test: setup bin/demo ## Run all tests.
-	MOPD_DEMO_BIN=$(CURDIR)/bin/demo go test -p 1 -timeout 20m -parallel 3 $(TESTFLAGS) ./...
+test: setup bin/demo bin/stripe-mock ## Run all tests.
+	MOPD_DEMO_BIN=$(CURDIR)/bin/demo MOPD_STRIPE_MOCK=$(CURDIR)/bin/stripe-mock go test -p 1 -timeout 20m -parallel 3 $(TESTFLAGS) ./...
 
 check: ## Check formatting, vet, staticcheck, built web assets and the import rule.
 	scripts/setup.sh assets
@@ -45,3 +46,6 @@ setup:
 
 bin/demo:
 	go build -o bin/demo ./cmd/demo
+
+bin/stripe-mock:
+	GOBIN=$(CURDIR)/bin go install $(STRIPE_MOCK)

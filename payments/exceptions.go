@@ -9,5 +9,7 @@ const (
 	RefundNotDone   = "refund_not_done"   // pending too long, refused or failed
 	RefundAndAccess = "refund_and_access" // refunded and not revoked, or revoked and not refunded
 	Disputed        = "disputed"          // opened, lost or won
+	PayoutSum       = "payout_sum"        // a payout is not the sum of its lines
+	PayoutNotDone   = "payout_not_done"   // failed, stuck, or one that cannot be itemized
 	BadSignature    = "bad_signature"     // a webhook that Stripe did not sign
 )

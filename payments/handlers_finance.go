@@ -205,3 +205,35 @@ func (h handlers) workException(c *fiber.Ctx) error {
 	}
 	return web.Redirect(c, "/finance/exceptions/"+c.Params("id"), "exception_saved")
 }
+
+const (
+	payoutsOnPage = 50
+	linesOnPage   = 100
+)
+
+func (h handlers) payouts(c *fiber.Ctx) error {
+	page := payoutsPage{Page: h.web.Page(c), pager: pager{Path: "/finance/payouts", Number: max(c.QueryInt("page", 1), 1)}}
+	list, err := selectPayouts(c.UserContext(), h.DB, payoutsOnPage+1, (page.Number-1)*payoutsOnPage)
+	if err != nil {
+		return err
+	}
+	page.More = len(list) > payoutsOnPage
+	page.List = list[:min(len(list), payoutsOnPage)]
+	return h.web.Render(c, "payments/payouts", page)
+}
+
+func (h handlers) payout(c *fiber.Ctx) error {
+	id := c.Params("id")
+	page := payoutPage{Page: h.web.Page(c), pager: pager{Path: "/finance/payouts/" + id, Number: max(c.QueryInt("page", 1), 1)}}
+	var err error
+	if page.Payout, err = selectPayout(c.UserContext(), h.DB, id); err != nil {
+		return err
+	}
+	list, err := selectPayoutLines(c.UserContext(), h.DB, id, linesOnPage+1, (page.Number-1)*linesOnPage)
+	if err != nil {
+		return err
+	}
+	page.More = len(list) > linesOnPage
+	page.List = list[:min(len(list), linesOnPage)]
+	return h.web.Render(c, "payments/payout", page)
+}

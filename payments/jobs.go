@@ -7,6 +7,7 @@ import (
 
 	"github.com/riverqueue/river"
 
+	"mopd/lms"
 	"mopd/lms/jobs"
 )
 
@@ -68,11 +69,44 @@ func (w *catchUp) Work(ctx context.Context, _ *river.Job[CatchUpArgs]) error {
 	return errors.Join(w.service.SettleLapsed(ctx, w.now()), w.service.ProcessMissed(ctx, w.now()))
 }
 
+// Every night the payouts of the last days are read again, with all that they carried.
+const (
+	reconcileEvery = 24 * time.Hour
+	reconcileDays  = 7
+	reconcileTime  = 10 * time.Minute // at most
+)
+
+// ReconcileArgs asks for the reconciliation of the last days.
+type ReconcileArgs struct{}
+
+// Kind names the job.
+func (ReconcileArgs) Kind() string { return "reconcile" }
+
+type reconcile struct {
+	river.WorkerDefaults[ReconcileArgs]
+	service *Service
+	now     jobs.Clock
+}
+
+// Timeout is that of many pages at Stripe.
+func (w *reconcile) Timeout(*river.Job[ReconcileArgs]) time.Duration { return reconcileTime }
+
+// Work may be done any number of times.
+func (w *reconcile) Work(ctx context.Context, _ *river.Job[ReconcileArgs]) error {
+	today := lms.DateOf(w.now())
+	_, err := w.service.Reconcile(ctx, today.AddDays(-reconcileDays), today, w.now())
+	return err
+}
+
 // Periodic are the feature's jobs that run by themselves.
 func (s *Service) Periodic() []*river.PeriodicJob {
 	if s.Key == "" {
 		return nil
 	}
 	look := func() (river.JobArgs, *river.InsertOpts) { return CatchUpArgs{}, nil }
-	return []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(catchUpEvery), look, &river.PeriodicJobOpts{RunOnStart: true})}
+	nightly := func() (river.JobArgs, *river.InsertOpts) { return ReconcileArgs{}, nil }
+	return []*river.PeriodicJob{
+		river.NewPeriodicJob(river.PeriodicInterval(catchUpEvery), look, &river.PeriodicJobOpts{RunOnStart: true}),
+		river.NewPeriodicJob(river.PeriodicInterval(reconcileEvery), nightly, &river.PeriodicJobOpts{RunOnStart: true}),
+	}
 }

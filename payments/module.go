@@ -101,6 +101,8 @@ func (s *Service) Routes(w *web.Server) {
 	w.Post("/finance/orders/:id/refund", lms.MoveMoney, h.askRefund)
 	w.Get("/finance/refunds/:id", lms.ReadMoney, h.refund)
 	w.Post("/finance/refunds/:id", lms.MoveMoney, h.decideRefund)
+	w.Get("/finance/payouts", lms.ReadMoney, h.payouts)
+	w.Get("/finance/payouts/:id", lms.ReadMoney, h.payout)
 	w.Get("/finance/exceptions", lms.ReadMoney, h.exceptions)
 	w.Get("/finance/exceptions/:id", lms.ReadMoney, h.exception)
 	w.Post("/finance/exceptions/:id", lms.MoveMoney, h.workException)
@@ -110,5 +112,6 @@ func (s *Service) Routes(w *web.Server) {
 func (s *Service) Workers(ws *river.Workers, now jobs.Clock) {
 	river.AddWorker(ws, &processEvent{service: s, now: now})
 	river.AddWorker(ws, &sendRefund{service: s, now: now})
+	river.AddWorker(ws, &reconcile{service: s, now: now})
 	river.AddWorker(ws, &catchUp{service: s, now: now})
 }

@@ -114,3 +114,37 @@ type exceptionPage struct {
 	Notes []Note
 	Form  web.Fields
 }
+
+// pager leads to the pages before and after one.
+type pager struct {
+	Path   string
+	Number int
+	More   bool // there is a page after this one
+}
+
+// To is the address of a page.
+func (p pager) To(page int) string { return p.Path + "?page=" + strconv.Itoa(page) }
+
+// Previous and Next are neighbouring pages; 0 is none.
+func (p pager) Previous() int { return p.Number - 1 }
+
+// Next is the page after this one; 0 is none.
+func (p pager) Next() int {
+	if !p.More {
+		return 0
+	}
+	return p.Number + 1
+}
+
+type payoutsPage struct {
+	web.Page
+	pager
+	List []KeptPayout
+}
+
+type payoutPage struct {
+	web.Page
+	pager
+	Payout KeptPayout
+	List   []PayoutLine
+}

@@ -101,19 +101,22 @@ func (s *Service) enter(ctx context.Context, tx pgx.Tx, o Order, moves []Balance
 		}
 	}
 	for _, t := range moves {
-		if err := upsertTransaction(ctx, tx, t, now); err != nil {
+		if err := s.keepMove(ctx, tx, t, Origin{Order: o.ID, Course: o.Code, Earned: earned}, now); err != nil {
 			return err
-		}
-		if _, err := insertEntry(ctx, tx, entryOf(t, Origin{Order: o.ID, Course: o.Code, Earned: earned}), now); err != nil {
-			return err
-		}
-		if !knownCategory(t.Category) {
-			if err := upsertException(ctx, tx, exception{Kind: UnknownKind, Subject: t.ID, Order: o.ID, Details: map[string]any{"category": t.Category}}, now); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+// keepMove keeps a balance transaction and makes its entry.
+func (s *Service) keepMove(ctx context.Context, tx pgx.Tx, t BalanceTransaction, o Origin, now time.Time) error {
+	if err := upsertTransactions(ctx, tx, []BalanceTransaction{t}, now); err != nil {
+		return err
+	}
+	if _, err := insertEntry(ctx, tx, entryOf(t, o), now); err != nil || knownCategory(t.Category) {
+		return err
+	}
+	return upsertException(ctx, tx, exception{Kind: UnknownKind, Subject: t.ID, Order: o.Order, Details: map[string]any{"category": t.Category, "amount": t.Amount.String()}}, now)
 }
 
 // keepRefund makes a refund here what Stripe says of it. The first word of one that

@@ -134,6 +134,12 @@ func (s *Service) dispatch(ctx context.Context, e Event, now time.Time) (outcome
 	case "charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed", "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated":
 		charge, err := s.stripe.chargeOfDispute(ctx, e.Object)
 		return s.syncCharge(ctx, charge, err, now)
+	case "payout.created", "payout.updated", "payout.paid", "payout.failed", "payout.canceled", "payout.reconciliation_completed":
+		err := s.SyncPayout(ctx, e.Object, now)
+		if errors.Is(err, lms.ErrNotFound) {
+			return "not there any more", nil
+		}
+		return "payout read", err
 	default:
 		return "nothing to do", nil
 	}

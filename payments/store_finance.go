@@ -124,6 +124,10 @@ func selectExceptions(ctx context.Context, db pg.Querier, state string, limit in
 	return pg.Rows[Exception](ctx, db, "select exceptions", exceptions+` WHERE x.state = $1 ORDER BY CASE WHEN $1 = 'open' THEN x.found_at END, x.resolved_at DESC, x.id LIMIT $2`, state, limit)
 }
 
+func countOpen(ctx context.Context, db pg.Querier) (int, error) {
+	return pg.Value[int](ctx, db, "count exceptions", `SELECT count(*) FROM payments.exceptions WHERE state = 'open'`)
+}
+
 func selectExceptionsOf(ctx context.Context, db pg.Querier, id OrderID) ([]Exception, error) {
 	return pg.Rows[Exception](ctx, db, "select exceptions of order", exceptions+` WHERE x."order" = $1 ORDER BY x.found_at`, id)
 }

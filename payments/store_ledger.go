@@ -23,11 +23,43 @@ func upsertCharge(ctx context.Context, tx pgx.Tx, c Charge, order OrderID, now t
 		c.ID, order, c.PaymentIntent, c.Amount, c.Currency, transaction, c.CreatedAt, c.Order, c.Live, c.Refunded, now)
 }
 
-func upsertTransaction(ctx context.Context, tx pgx.Tx, t BalanceTransaction, now time.Time) error {
-	return pg.Exec(ctx, tx, "keep balance transaction", `INSERT INTO payments.balance_transactions (id, category, amount, fee, net, currency, source, payout, created_at, available_on, seen_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9, $10, $11)
+func upsertTransactions(ctx context.Context, tx pgx.Tx, list []BalanceTransaction, now time.Time) error {
+	var ids, categories, currencies, sources, payouts []string
+	var amounts, fees, nets []int64
+	var created, available []time.Time
+	for _, t := range list {
+		ids, categories, currencies = append(ids, t.ID), append(categories, t.Category), append(currencies, t.Currency)
+		sources, payouts = append(sources, t.Source), append(payouts, t.Payout)
+		amounts, fees, nets = append(amounts, int64(t.Amount)), append(fees, int64(t.Fee)), append(nets, int64(t.Net))
+		created, available = append(created, t.CreatedAt), append(available, t.AvailableOn)
+	}
+	return pg.Exec(ctx, tx, "keep balance transactions", `INSERT INTO payments.balance_transactions (id, category, amount, fee, net, currency, source, payout, created_at, available_on, seen_at)
+		SELECT id, category, amount, fee, net, currency, source, nullif(payout, ''), created_at, available_on, $11
+		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[])
+			AS t (id, category, amount, fee, net, currency, source, payout, created_at, available_on)
 		ON CONFLICT (id) DO UPDATE SET payout = coalesce(excluded.payout, payments.balance_transactions.payout), seen_at = excluded.seen_at`,
-		t.ID, t.Category, t.Amount, t.Fee, t.Net, t.Currency, t.Source, t.Payout, t.CreatedAt, t.AvailableOn, now)
+		ids, categories, amounts, fees, nets, currencies, sources, payouts, created, available, now)
+}
+
+// selectWithoutEntry is those of a list of balance transactions of which no entry is
+// made, each with the order that its source belongs to; 0 if none is known.
+func selectWithoutEntry(ctx context.Context, tx pgx.Tx, list []BalanceTransaction) (map[string]OrderID, error) {
+	var ids, sources []string
+	for _, t := range list {
+		ids, sources = append(ids, t.ID), append(sources, t.Source)
+	}
+	rows, err := pg.Rows[struct {
+		ID    string
+		Order OrderID
+	}](ctx, tx, "select what has no entry", `SELECT t.id, coalesce(c."order", r."order", d."order", 0) AS "order"
+		FROM unnest($1::text[], $2::text[]) AS t (id, source) LEFT JOIN payments.entries e ON e.reference = t.id
+		LEFT JOIN payments.charges c ON c.id = t.source LEFT JOIN payments.refunds r ON r.stripe = t.source LEFT JOIN payments.disputes d ON d.id = t.source
+		WHERE e.id IS NULL`, ids, sources)
+	absent := map[string]OrderID{}
+	for _, row := range rows {
+		absent[row.ID] = row.Order
+	}
+	return absent, err
 }
 
 // insertEntry keeps an entry unless its reference is there already, and tells whether

@@ -18,14 +18,15 @@ import (
 type commands struct {
 	LogLevel slog.Level `help:"Least level that is logged: DEBUG, INFO, WARN or ERROR." env:"LOG_LEVEL" default:"INFO"`
 
-	Serve   serveCommand   `cmd:"" help:"Serve pages and course content."`
-	Work    workCommand    `cmd:"" help:"Work jobs: post credits, process uploads, send mail."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database to the schema of this program."`
-	Publish publishCommand `cmd:"" help:"Publish a course package."`
-	User    userCommands   `cmd:"" help:"Accounts."`
-	Import  importCommands `cmd:"" help:"Bring data of an earlier registry."`
-	Key     keyCommands    `cmd:"" help:"Keys that encrypt secrets at rest."`
-	Doctor  doctorCommand  `cmd:"" help:"Check settings, database, object store and mail server, and say what is wrong."`
+	Serve     serveCommand     `cmd:"" help:"Serve pages and course content."`
+	Work      workCommand      `cmd:"" help:"Work jobs: post credits, process uploads, send mail."`
+	Migrate   migrateCommand   `cmd:"" help:"Bring the database to the schema of this program."`
+	Publish   publishCommand   `cmd:"" help:"Publish a course package."`
+	User      userCommands     `cmd:"" help:"Accounts."`
+	Import    importCommands   `cmd:"" help:"Bring data of an earlier registry."`
+	Reconcile reconcileCommand `cmd:"" help:"Read the payouts of a stretch of days from Stripe, with everything that they carried, and tell what does not fit."`
+	Key       keyCommands      `cmd:"" help:"Keys that encrypt secrets at rest."`
+	Doctor    doctorCommand    `cmd:"" help:"Check settings, database, object store and mail server, and say what is wrong."`
 }
 
 func main() {

@@ -1,0 +1,144 @@
+package payments
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mopd/lms"
+	"mopd/lms/pg"
+)
+
+// SyncPayout reads a payout from Stripe with everything that it carried, keeps and
+// enters what is new of it, and tells where it is not the sum of its lines. Doing it
+// again changes nothing.
+//
+// Errors: lms.ErrNotFound, ErrStripeSilent.
+func (s *Service) SyncPayout(ctx context.Context, id string, now time.Time) error {
+	p, moves, err := s.stripe.payout(ctx, id)
+	if err != nil {
+		return err
+	}
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if err := upsertPayout(ctx, tx, p, now); err != nil {
+			return err
+		}
+		for _, t := range moves {
+			t.Payout = payoutOfMove(t, p)
+			if err := s.keepMove(ctx, tx, t, Origin{ArriveOn: p.ArrivesOn}, now); err != nil {
+				return err
+			}
+		}
+		if p.Status == "failed" || p.Status == "canceled" || !p.Automatic {
+			return upsertException(ctx, tx, exception{Kind: PayoutNotDone, Subject: p.ID, Details: map[string]any{"status": p.Status, "failure": p.Failure, "amount": p.Amount.String()}}, now)
+		}
+		return nil
+	})
+	if err != nil || !p.Reconciled {
+		return err
+	}
+	return s.readLines(ctx, p, now)
+}
+
+// payoutOfMove is the payout that carried a move: its own is not carried by another,
+// and what a failed one gave back will be.
+func payoutOfMove(t BalanceTransaction, p Payout) string {
+	if t.Category == "payout" {
+		return p.ID
+	}
+	return ""
+}
+
+// readLines reads what a payout carried.
+func (s *Service) readLines(ctx context.Context, p Payout, now time.Time) error {
+	var lines int
+	var sum lms.Money
+	err := s.stripe.payoutLines(ctx, p.ID, func(page []BalanceTransaction) error {
+		for _, t := range page {
+			if t.Category != "payout" {
+				lines, sum = lines+1, sum+t.Net
+			}
+		}
+		return s.keepPage(ctx, page, now)
+	})
+	if err != nil {
+		return err
+	}
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if err := updateReconciled(ctx, tx, p.ID, lines, sum, now); err != nil || sum == p.Amount {
+			return err
+		}
+		return upsertException(ctx, tx, exception{Kind: PayoutSum, Subject: p.ID, Details: map[string]any{"payout": p.Amount.String(), "lines": sum.String()}}, now)
+	})
+}
+
+// keepPage keeps the balance transactions of one page, and enters those that no entry
+// is made of.
+func (s *Service) keepPage(ctx context.Context, page []BalanceTransaction, now time.Time) error {
+	if len(page) == 0 {
+		return nil
+	}
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if err := upsertTransactions(ctx, tx, page, now); err != nil {
+			return err
+		}
+		missing, err := selectWithoutEntry(ctx, tx, page)
+		if err != nil {
+			return err
+		}
+		for _, t := range page {
+			known, absent := missing[t.ID]
+			if !absent || t.Category == "payout" {
+				continue
+			}
+			var o Order
+			if known != 0 {
+				if o, err = selectOrder(ctx, tx, known); err != nil {
+					return err
+				}
+			}
+			if err := s.enter(ctx, tx, o, []BalanceTransaction{t}, now); err != nil {
+				return err
+			}
+			if o.ID == 0 && t.Category == "charge" {
+				if err := upsertException(ctx, tx, exception{Kind: WrongMetadata, Subject: t.Source}, now); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// Reconciled is what a reconciliation read.
+type Reconciled struct {
+	Payouts    int
+	Lines      int
+	Tied       int // payouts that are the sum of their lines
+	Exceptions int // open now, of any age
+}
+
+// Reconcile reads the payouts that were made in a stretch of days, with everything
+// that they carried.
+//
+// Errors: ErrStripeSilent.
+func (s *Service) Reconcile(ctx context.Context, from, through lms.Date, now time.Time) (done Reconciled, err error) {
+	payouts, err := s.stripe.payouts(ctx, from.Start(), through.End())
+	for _, p := range payouts {
+		if syncErr := s.SyncPayout(ctx, p.ID, now); syncErr != nil {
+			err = errors.Join(err, syncErr)
+			continue
+		}
+		kept, readErr := selectPayout(ctx, s.DB, p.ID)
+		err = errors.Join(err, readErr)
+		done.Payouts, done.Lines = done.Payouts+1, done.Lines+kept.Lines
+		if kept.Ties() {
+			done.Tied++
+		}
+	}
+	open, countErr := countOpen(ctx, s.DB)
+	done.Exceptions = open
+	return done, errors.Join(err, countErr)
+}
