@@ -1,6 +1,6 @@
 # The commands that everybody needs. "make" alone lists them.
 
-STRIPE_MOCK := github.com/stripe/stripe-mock@v0.203.0
+STRIPE_MOCK := github.com/stripe/stripe-mock@v0.180.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 export CHROMIUM ?= /usr/bin/chromium-headless-shell
@@ -11,7 +11,7 @@ TESTFLAGS ?=
 # More flags for the demo, see "bin/demo --help".
 DEMOFLAGS ?=
 
-.PHONY: help demo test check faults assets build setup bin/demo
+.PHONY: help demo test check faults assets build setup bin/demo bin/stripe-mock
 
 help: ## List these commands.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -212,7 +212,7 @@ const (
 )
 
 func (h handlers) payouts(c *fiber.Ctx) error {
-	page := payoutsPage{Page: h.web.Page(c), pager: pager{Path: "/finance/payouts", Number: max(c.QueryInt("page", 1), 1)}}
+	page := payoutsPage{Page: h.web.Page(c), pager: pager{Base: "/finance/payouts", Number: max(c.QueryInt("page", 1), 1)}}
 	list, err := selectPayouts(c.UserContext(), h.DB, payoutsOnPage+1, (page.Number-1)*payoutsOnPage)
 	if err != nil {
 		return err
@@ -224,7 +224,7 @@ func (h handlers) payouts(c *fiber.Ctx) error {
 
 func (h handlers) payout(c *fiber.Ctx) error {
 	id := c.Params("id")
-	page := payoutPage{Page: h.web.Page(c), pager: pager{Path: "/finance/payouts/" + id, Number: max(c.QueryInt("page", 1), 1)}}
+	page := payoutPage{Page: h.web.Page(c), pager: pager{Base: "/finance/payouts/" + id, Number: max(c.QueryInt("page", 1), 1)}}
 	var err error
 	if page.Payout, err = selectPayout(c.UserContext(), h.DB, id); err != nil {
 		return err

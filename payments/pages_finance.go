@@ -117,13 +117,13 @@ type exceptionPage struct {
 
 // pager leads to the pages before and after one.
 type pager struct {
-	Path   string
+	Base   string
 	Number int
 	More   bool // there is a page after this one
 }
 
 // To is the address of a page.
-func (p pager) To(page int) string { return p.Path + "?page=" + strconv.Itoa(page) }
+func (p pager) To(page int) string { return p.Base + "?page=" + strconv.Itoa(page) }
 
 // Previous and Next are neighbouring pages; 0 is none.
 func (p pager) Previous() int { return p.Number - 1 }

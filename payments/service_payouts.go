@@ -61,6 +61,9 @@ func (s *Service) readLines(ctx context.Context, p Payout, now time.Time) error 
 				lines, sum = lines+1, sum+t.Net
 			}
 		}
+		if err := s.readUnknown(ctx, page, now); err != nil {
+			return err
+		}
 		return s.keepPage(ctx, page, now)
 	})
 	if err != nil {
@@ -72,6 +75,43 @@ func (s *Service) readLines(ctx context.Context, p Payout, now time.Time) error 
 		}
 		return upsertException(ctx, tx, exception{Kind: PayoutSum, Subject: p.ID, Details: map[string]any{"payout": p.Amount.String(), "lines": sum.String()}}, now)
 	})
+}
+
+// readUnknown reads the charges that the lines of a page are about and that were never
+// heard of: their webhooks were lost, or are still to come.
+func (s *Service) readUnknown(ctx context.Context, page []BalanceTransaction, now time.Time) error {
+	missing, err := selectWithoutEntry(ctx, s.DB, page)
+	if err != nil {
+		return err
+	}
+	for _, t := range page {
+		if known, absent := missing[t.ID]; !absent || known != 0 {
+			continue
+		}
+		charge, err := s.chargeOf(ctx, t)
+		if charge != "" && err == nil {
+			err = s.SyncCharge(ctx, charge, now)
+		}
+		if err != nil && !errors.Is(err, lms.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// chargeOf is the charge that a balance transaction is about; "" if it is about none.
+//
+// Errors: lms.ErrNotFound, ErrStripeSilent.
+func (s *Service) chargeOf(ctx context.Context, t BalanceTransaction) (string, error) {
+	switch t.Category {
+	case "charge":
+		return t.Source, nil
+	case "refund", "refund_failure":
+		return s.stripe.chargeOfRefund(ctx, t.Source)
+	case "dispute", "dispute_reversal":
+		return s.stripe.chargeOfDispute(ctx, t.Source)
+	}
+	return "", nil
 }
 
 // keepPage keeps the balance transactions of one page, and enters those that no entry

@@ -43,7 +43,7 @@ func upsertTransactions(ctx context.Context, tx pgx.Tx, list []BalanceTransactio
 
 // selectWithoutEntry is those of a list of balance transactions of which no entry is
 // made, each with the order that its source belongs to; 0 if none is known.
-func selectWithoutEntry(ctx context.Context, tx pgx.Tx, list []BalanceTransaction) (map[string]OrderID, error) {
+func selectWithoutEntry(ctx context.Context, db pg.Querier, list []BalanceTransaction) (map[string]OrderID, error) {
 	var ids, sources []string
 	for _, t := range list {
 		ids, sources = append(ids, t.ID), append(sources, t.Source)
@@ -51,7 +51,7 @@ func selectWithoutEntry(ctx context.Context, tx pgx.Tx, list []BalanceTransactio
 	rows, err := pg.Rows[struct {
 		ID    string
 		Order OrderID
-	}](ctx, tx, "select what has no entry", `SELECT t.id, coalesce(c."order", r."order", d."order", 0) AS "order"
+	}](ctx, db, "select what has no entry", `SELECT t.id, coalesce(c."order", r."order", d."order", 0) AS "order"
 		FROM unnest($1::text[], $2::text[]) AS t (id, source) LEFT JOIN payments.entries e ON e.reference = t.id
 		LEFT JOIN payments.charges c ON c.id = t.source LEFT JOIN payments.refunds r ON r.stripe = t.source LEFT JOIN payments.disputes d ON d.id = t.source
 		WHERE e.id IS NULL`, ids, sources)
