@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -122,12 +123,15 @@ func (s *site) serveAt(address string) *process {
 	s.Helper()
 	p := s.start("serve", "--listen", address)
 	require.NoError(s, wait(s.Context(), func(ctx context.Context) (bool, error) {
-		var d net.Dialer
-		conn, err := d.DialContext(ctx, "tcp", address)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/healthz", nil)
 		if err != nil {
 			return false, err
 		}
-		return true, conn.Close()
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return false, err
+		}
+		return answer.StatusCode == http.StatusOK, answer.Body.Close()
 	}))
 	return p
 }
