@@ -38,6 +38,9 @@ func (h handlers) finance(c *fiber.Ctx) error {
 	if page.Exceptions, err = selectExceptions(ctx, h.DB, "open", exceptionsUp); err != nil {
 		return err
 	}
+	if page.Open, err = countOpen(ctx, h.DB); err != nil {
+		return err
+	}
 	if page.Waiting, err = selectWaitingRefunds(ctx, h.DB); err != nil {
 		return err
 	}
@@ -166,21 +169,21 @@ func (h handlers) exceptions(c *fiber.Ctx) error {
 	return h.web.Render(c, "payments/exceptions", page)
 }
 
-func (h handlers) exception(c *fiber.Ctx) error { return h.exceptionPage(c, nil) }
+func (h handlers) exception(c *fiber.Ctx) error { return h.exceptionPage(c, nil, "") }
 
-func (h handlers) exceptionPage(c *fiber.Ctx, wrong map[string]string) error {
+func (h handlers) exceptionPage(c *fiber.Ctx, wrong map[string]string, refused string) error {
 	id, err := orderID(c)
 	if err != nil {
 		return err
 	}
-	page := exceptionPage{Page: h.web.Page(c)}
+	page := exceptionPage{Page: h.web.Page(c), Refused: refused}
 	if page.Exception, err = selectException(c.UserContext(), h.DB, int64(id)); err != nil {
 		return err
 	}
 	if page.Notes, err = selectNotes(c.UserContext(), h.DB, int64(id)); err != nil {
 		return err
 	}
-	if wrong != nil {
+	if wrong != nil || refused != "" {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
 	page.Form = web.Fields{{Name: "text", Label: "payments.exception.text", Hint: "payments.exception.text_hint", Type: "textarea", Value: c.FormValue("text"), Max: 2000, Required: true, Autocomplete: "off"}}.With(wrong)
@@ -195,9 +198,12 @@ func (h handlers) workException(c *fiber.Ctx) error {
 	what := c.FormValue("what")
 	err = h.WorkException(c.UserContext(), *web.Viewer(c), int64(id), what, c.FormValue("text"), web.From(c), h.web.Now())
 	if e, ok := lms.AsError(err); ok && errors.Is(err, lms.ErrForm) {
-		return h.exceptionPage(c, e.Fields)
+		return h.exceptionPage(c, e.Fields, "")
 	}
-	if err != nil && !errors.Is(err, ErrExceptionMoved) {
+	if errors.Is(err, ErrExceptionMoved) {
+		return h.exceptionPage(c, nil, h.web.Sentence(c, err))
+	}
+	if err != nil {
 		return err
 	}
 	if what == ResolveException {

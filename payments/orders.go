@@ -112,9 +112,7 @@ type Charge struct {
 	ID            string
 	PaymentIntent string
 	Amount        lms.Money
-	Refunded      lms.Money
 	Currency      string
-	Disputed      bool
 	Live          bool
 	Order         string // metadata: the order that it says it pays
 	CreatedAt     time.Time

@@ -21,7 +21,8 @@ type stretchFigures struct {
 type financePage struct {
 	web.Page
 	Stretches  []stretchFigures
-	Exceptions []Exception
+	Exceptions []Exception // the oldest first
+	Open       int         // exceptions, however many are listed
 	Waiting    []WaitingRefund
 	Balances   []Balance
 	Latest     []FoundOrder
@@ -111,8 +112,9 @@ type exceptionsPage struct {
 type exceptionPage struct {
 	web.Page
 	Exception
-	Notes []Note
-	Form  web.Fields
+	Notes   []Note
+	Form    web.Fields
+	Refused string
 }
 
 // pager leads to the pages before and after one.

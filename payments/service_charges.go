@@ -135,6 +135,9 @@ func (s *Service) keepRefund(ctx context.Context, tx pgx.Tx, o Order, charge str
 	if err := updateRefund(ctx, tx, here, now); err != nil {
 		return err
 	}
+	if err := updateRefunding(ctx, tx, charge); err != nil {
+		return err
+	}
 	switch {
 	case was == RefundApproved && here.State != RefundFailed:
 		if !here.KeepAccess {
@@ -144,9 +147,6 @@ func (s *Service) keepRefund(ctx context.Context, tx pgx.Tx, o Order, charge str
 		}
 		return s.sendRefundNotice(ctx, tx, o, here)
 	case here.State == RefundFailed && was != RefundFailed:
-		if err := updateRefunding(ctx, tx, charge, -here.Amount); err != nil {
-			return err
-		}
 		return upsertException(ctx, tx, exception{Kind: RefundNotDone, Subject: r.ID, Order: o.ID, Details: map[string]any{"failure": r.Failure}}, now)
 	case here.RequestedBy == 0 && o.SeatState == Granted && here.State != RefundFailed:
 		return upsertException(ctx, tx, exception{Kind: RefundAndAccess, Subject: r.ID, Order: o.ID}, now)

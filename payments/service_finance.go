@@ -74,7 +74,7 @@ func (s *Service) Dossier(ctx context.Context, id OrderID) (d Dossier, err error
 // Errors: lms.ErrNotFound.
 func (s *Service) Refund(ctx context.Context, id RefundID) (r Refund, o Order, err error) {
 	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if r, err = lockRefund(ctx, tx, id); err != nil {
+		if r, err = selectRefund(ctx, tx, id); err != nil {
 			return err
 		}
 		o, err = selectOrder(ctx, tx, r.Order)

@@ -62,11 +62,11 @@ func (s *Service) AskRefund(ctx context.Context, v lms.Viewer, r RefundRequest, 
 		if r.Amount > policy.SecondOver {
 			state = RefundRequested
 		}
-		if err := updateRefunding(ctx, tx, c.ID, r.Amount); err != nil {
-			return guards.Explain(err)
-		}
 		if id, err = insertRefund(ctx, tx, r, c.ID, state, v.ID, now); err != nil {
 			return err
+		}
+		if err := updateRefunding(ctx, tx, c.ID); err != nil {
+			return guards.Explain(err)
 		}
 		if err := s.say(ctx, tx, v, "refund_requested", o, r.Reason, from, now); err != nil || state != RefundApproved {
 			return err
@@ -84,7 +84,7 @@ func (s *Service) DecideRefund(ctx context.Context, v lms.Viewer, id RefundID, a
 		return lms.ErrForm.WithField("why", "refund_why")
 	}
 	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		r, err := lockRefund(ctx, tx, id)
+		r, o, err := s.lockRefund(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -94,20 +94,16 @@ func (s *Service) DecideRefund(ctx context.Context, v lms.Viewer, id RefundID, a
 		if r.RequestedBy == v.ID {
 			return ErrOwnRefund
 		}
-		o, err := selectOrder(ctx, tx, r.Order)
-		if err != nil {
-			return err
-		}
 		r.State, r.DecidedBy, r.DecidedAt, r.WhyDenied = RefundApproved, v.ID, &now, why
 		action := "refund_approved"
 		if !approve {
 			r.State, action = RefundDenied, "refund_denied"
-			if err := updateRefunding(ctx, tx, r.Charge, -r.Amount); err != nil {
-				return err
-			}
 		}
 		if err := updateRefund(ctx, tx, r, now); err != nil {
 			return guards.Explain(err)
+		}
+		if err := updateRefunding(ctx, tx, r.Charge); err != nil {
+			return err
 		}
 		if err := s.say(ctx, tx, v, action, o, why, from, now); err != nil || !approve {
 			return err
@@ -137,26 +133,43 @@ func (s *Service) SendRefund(ctx context.Context, id RefundID, now time.Time) er
 		return upsertException(ctx, s.DB, exception{Kind: RefundNotDone, Subject: refundObject(id), Order: r.Order}, now)
 	}
 	if err := s.stripe.refund(ctx, r); errors.Is(err, ErrRefundRefused) {
-		return s.refuseRefund(ctx, r, err, now)
+		return s.refuseRefund(ctx, id, err, now)
 	} else if err != nil {
 		return err
 	}
 	return s.SyncCharge(ctx, r.Charge, now)
 }
 
-func (s *Service) refuseRefund(ctx context.Context, r Refund, refusal error, now time.Time) error {
+func (s *Service) refuseRefund(ctx context.Context, id RefundID, refusal error, now time.Time) error {
 	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		r, _, err := s.lockRefund(ctx, tx, id)
+		if err != nil || r.State != RefundApproved {
+			return err
+		}
 		e, _ := lms.AsError(refusal)
 		r.State = RefundFailed
 		r.Failure, _ = e.Args["Code"].(string)
 		if err := updateRefund(ctx, tx, r, now); err != nil {
 			return err
 		}
-		if err := updateRefunding(ctx, tx, r.Charge, -r.Amount); err != nil {
+		if err := updateRefunding(ctx, tx, r.Charge); err != nil {
 			return err
 		}
 		return upsertException(ctx, tx, exception{Kind: RefundNotDone, Subject: refundObject(r.ID), Order: r.Order, Details: map[string]any{"failure": r.Failure}}, now)
 	})
+}
+
+// lockRefund is a refund with its order, of which nobody else changes anything until
+// the transaction ends.
+func (s *Service) lockRefund(ctx context.Context, tx pgx.Tx, id RefundID) (r Refund, o Order, err error) {
+	if r, err = selectRefund(ctx, tx, id); err != nil {
+		return r, o, err
+	}
+	if o, err = s.lock(ctx, tx, r.Order); err != nil {
+		return r, o, err
+	}
+	r, err = lockRefund(ctx, tx, id)
+	return r, o, err
 }
 
 // revoke ends the enrollment of a seat. A completed one stays: its credit is posted.

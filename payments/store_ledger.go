@@ -15,12 +15,12 @@ func upsertCharge(ctx context.Context, tx pgx.Tx, c Charge, order OrderID, now t
 	if c.Transaction != nil {
 		transaction = c.Transaction.ID
 	}
-	return pg.Exec(ctx, tx, "keep charge", `INSERT INTO payments.charges (id, "order", payment_intent, amount, currency, balance_transaction, created_at, metadata_order, livemode, refunding, seen_at)
-		VALUES ($1, nullif($2, 0), nullif($3, ''), $4, $5, nullif($6, ''), $7, $8, $9, $10, $11)
+	return pg.Exec(ctx, tx, "keep charge", `INSERT INTO payments.charges (id, "order", payment_intent, amount, currency, balance_transaction, created_at, metadata_order, livemode, seen_at)
+		VALUES ($1, nullif($2, 0), nullif($3, ''), $4, $5, nullif($6, ''), $7, $8, $9, $10)
 		ON CONFLICT (id) DO UPDATE SET "order" = coalesce(payments.charges."order", excluded."order"), amount = excluded.amount, currency = excluded.currency,
 			balance_transaction = coalesce(excluded.balance_transaction, payments.charges.balance_transaction), metadata_order = excluded.metadata_order,
-			livemode = excluded.livemode, refunding = greatest(payments.charges.refunding, excluded.refunding), seen_at = excluded.seen_at`,
-		c.ID, order, c.PaymentIntent, c.Amount, c.Currency, transaction, c.CreatedAt, c.Order, c.Live, c.Refunded, now)
+			livemode = excluded.livemode, seen_at = excluded.seen_at`,
+		c.ID, order, c.PaymentIntent, c.Amount, c.Currency, transaction, c.CreatedAt, c.Order, c.Live, now)
 }
 
 func upsertTransactions(ctx context.Context, tx pgx.Tx, list []BalanceTransaction, now time.Time) error {

@@ -34,9 +34,11 @@ func selectRefundPolicy(ctx context.Context, tx pgx.Tx, day lms.Date) (RefundPol
 	return pg.Row[RefundPolicy](ctx, tx, "select refund policy", `SELECT days, second_over FROM payments.refund_policies WHERE effective_from <= $1 ORDER BY effective_from DESC LIMIT 1`, day)
 }
 
-// updateRefunding adds to what is given back of a charge, or is being.
-func updateRefunding(ctx context.Context, tx pgx.Tx, charge string, by lms.Money) error {
-	return pg.Exec(ctx, tx, "reserve refund", `UPDATE payments.charges SET refunding = refunding + $2 WHERE id = $1`, charge, by)
+// updateRefunding notes what the refunds of a charge give back, in a transaction that has
+// its order's lock.
+func updateRefunding(ctx context.Context, tx pgx.Tx, charge string) error {
+	return pg.Exec(ctx, tx, "reserve refund", `UPDATE payments.charges SET refunding = (
+			SELECT coalesce(sum(amount), 0) FROM payments.refunds WHERE charge = $1 AND state NOT IN ('denied', 'failed')) WHERE id = $1`, charge)
 }
 
 func insertRefund(ctx context.Context, tx pgx.Tx, r RefundRequest, charge string, state RefundState, by lms.PersonID, now time.Time) (RefundID, error) {
@@ -57,6 +59,10 @@ func selectRefundOf(ctx context.Context, tx pgx.Tx, r stripeRefund) (Refund, err
 
 func selectRefundsOf(ctx context.Context, db pg.Querier, id OrderID) ([]Refund, error) {
 	return pg.Rows[Refund](ctx, db, "select refunds", `SELECT `+refundColumns+` FROM payments.refunds WHERE "order" = $1 ORDER BY id`, id)
+}
+
+func selectRefund(ctx context.Context, db pg.Querier, id RefundID) (Refund, error) {
+	return pg.Row[Refund](ctx, db, "select refund", `SELECT `+refundColumns+` FROM payments.refunds WHERE id = $1`, id)
 }
 
 func lockRefund(ctx context.Context, tx pgx.Tx, id RefundID) (Refund, error) {

@@ -163,7 +163,7 @@ func sessionOf(s *stripe.CheckoutSession) sessionState {
 
 func chargeOf(c *stripe.Charge) Charge {
 	charge := Charge{
-		ID: c.ID, Amount: lms.Money(c.Amount), Refunded: lms.Money(c.AmountRefunded), Currency: string(c.Currency), Disputed: c.Disputed,
+		ID: c.ID, Amount: lms.Money(c.Amount), Currency: string(c.Currency),
 		Live: c.Livemode, Order: c.Metadata[metadataOrder], CreatedAt: time.Unix(c.Created, 0),
 	}
 	if c.PaymentIntent != nil {

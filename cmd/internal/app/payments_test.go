@@ -500,3 +500,24 @@ func TestThePayoutOfThreeFeesAndARefundTiesToTheCentAndUnfoldsToItsOrders(t *tes
 	require.Equal(t, -5000, b.counts(`SELECT sum(amount) FROM payments.entry_lines WHERE account = 'suspense'`))
 	b.balanced()
 }
+
+func TestARefundInTheDashboardThatFailedBeforeItWasHeardOfLeavesAllToGiveBack(t *testing.T) {
+	t.Parallel()
+	b := newBoxAt(t, otherSite, false)
+	b.sells("FIRE-1", "Fire safety", 500)
+	_, err := b.Payments.Checkout(t.Context(), lms.Purchase{Person: b.person("Maya"), Code: "FIRE-1", Lang: "en", From: "127.0.0.1"}, b.clock.Now())
+	require.NoError(t, err)
+	require.NoError(t, b.stripe.Pay(b.order().Session, stripesim.CardThatPays))
+	_, err = b.Payments.Settle(t.Context(), b.order().ID, b.clock.Now())
+	require.NoError(t, err)
+	charge, err := pg.Value[string](t.Context(), b.DB, "charge", `SELECT id FROM payments.charges`)
+	require.NoError(t, err)
+	refund, err := b.stripe.RefundAtDashboard(charge, 500)
+	require.NoError(t, err)
+	require.NoError(t, b.stripe.FailRefund(refund))
+	require.NoError(t, b.Payments.SyncCharge(t.Context(), charge, b.clock.Now()))
+	require.NoError(t, b.Payments.SyncCharge(t.Context(), charge, b.clock.Now()), "read again")
+	require.Zero(t, b.counts(`SELECT refunding FROM payments.charges`))
+	require.Zero(t, b.counts(`SELECT sum(amount) FROM payments.entry_lines WHERE account = 'refunds/FIRE-1'`))
+	b.balanced()
+}
