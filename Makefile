@@ -20,7 +20,7 @@ demo: setup bin/demo ## Run the product on this machine, with everything that it
 	bin/demo $(DEMOFLAGS)
 
 test: setup bin/demo bin/stripe-mock ## Run all tests.
-	MOPD_DEMO_BIN=$(CURDIR)/bin/demo MOPD_STRIPE_MOCK=$(CURDIR)/bin/stripe-mock go test -p 1 -timeout 20m -parallel 3 $(TESTFLAGS) ./...
+	MOPD_DEMO_BIN=$(CURDIR)/bin/demo go test -p 1 -timeout 20m -parallel 3 $(TESTFLAGS) ./...
 
 check: ## Check formatting, vet, staticcheck, built web assets and the import rule.
 	scripts/setup.sh assets

@@ -2,25 +2,33 @@ package payments
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
+// mockBinary is the program, in the version that the Makefile names.
+var mockBinary = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("make", "-C", "..", "bin/stripe-mock").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("install stripe-mock: %w\n%s", err, out)
+	}
+	return "../bin/stripe-mock", nil
+})
+
 // mock starts Stripe's own checker of requests, which knows the description of its API
 // and keeps no state.
 func mock(t *testing.T) *gateway {
 	t.Helper()
-	bin := os.Getenv("MOPD_STRIPE_MOCK")
-	if bin == "" {
-		t.Skip("MOPD_STRIPE_MOCK names no stripe-mock; make test does")
-	}
+	bin, err := mockBinary()
+	require.NoError(t, err)
 	address := func() string {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)

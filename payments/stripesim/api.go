@@ -2,6 +2,7 @@ package stripesim
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -156,7 +157,7 @@ func (s *Sim) retrieve(kind string) endpoint {
 		if err != nil {
 			return nil, err
 		}
-		return s.expanded(o, r.Form["expand[]"], r.Form), nil
+		return s.expanded(o, expands(r.Form)), nil
 	}
 }
 
@@ -168,7 +169,7 @@ const (
 // list answers a page of a kind, the newest first.
 func (s *Sim) list(kind string) endpoint {
 	return func(r *http.Request) (any, error) {
-		limit, err := strconv.Atoi(cmp(r.Form.Get("limit"), strconv.Itoa(usualPage)))
+		limit, err := strconv.Atoi(cmp.Or(r.Form.Get("limit"), strconv.Itoa(usualPage)))
 		if err != nil || limit < 1 || limit > mostPage {
 			return nil, invalid("parameter_invalid_integer", "limit", "This value must be between 1 and 100.")
 		}
@@ -195,7 +196,7 @@ func (s *Sim) list(kind string) endpoint {
 				more = true
 				break
 			}
-			data = append(data, s.expanded(o, expand, nil))
+			data = append(data, s.expanded(o, expand))
 		}
 		return object{"object": "list", "url": r.URL.Path, "has_more": more, "data": data}, nil
 	}
@@ -241,7 +242,7 @@ func expands(form url.Values) (paths []string) {
 }
 
 // expanded is a copy of an object with what the paths name in place of its id.
-func (s *Sim) expanded(o object, paths []string, form url.Values) object {
+func (s *Sim) expanded(o object, paths []string) object {
 	raw, err := json.Marshal(o)
 	if err != nil {
 		return o
@@ -252,7 +253,7 @@ func (s *Sim) expanded(o object, paths []string, form url.Values) object {
 	if err := d.Decode(&clone); err != nil {
 		return o
 	}
-	for _, path := range append(paths, expands(form)...) {
+	for _, path := range paths {
 		name, rest, _ := strings.Cut(path, ".")
 		inner, found := s.state.Objects[clone.text(name)]
 		if nested, ok := clone[name].(object); ok { // expanded by a path before
@@ -265,14 +266,7 @@ func (s *Sim) expanded(o object, paths []string, form url.Values) object {
 		if rest != "" {
 			further = []string{rest}
 		}
-		clone[name] = s.expanded(inner, further, nil)
+		clone[name] = s.expanded(inner, further)
 	}
 	return clone
-}
-
-func cmp(value, otherwise string) string {
-	if value == "" {
-		return otherwise
-	}
-	return value
 }

@@ -1,6 +1,7 @@
 package stripesim
 
 import (
+	"cmp"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -39,7 +40,7 @@ func (s *Sim) createSession(r *http.Request) (any, error) {
 	if err != nil || form(price+"[product_data][name]") == "" {
 		return nil, invalid("parameter_missing", "line_items", "Missing required param: line_items[0][price_data].")
 	}
-	quantity, err := strconv.ParseInt(cmp(form("line_items[0][quantity]"), "1"), 10, 64)
+	quantity, err := strconv.ParseInt(cmp.Or(form("line_items[0][quantity]"), "1"), 10, 64)
 	if err != nil || quantity < 1 {
 		return nil, invalid("parameter_invalid_integer", "line_items[0][quantity]", "Invalid integer")
 	}
@@ -140,7 +141,7 @@ func (s *Sim) pay(session object, card string) error {
 		code := map[string]string{CardDeclined: "generic_decline", CardInsufficient: "insufficient_funds"}[card]
 		intent["status"] = "requires_payment_method"
 		s.tell("payment_intent.payment_failed", intent)
-		return &fault{http.StatusPaymentRequired, "card_error", "card_declined", cmp(code, "invalid_number"), ""}
+		return &fault{http.StatusPaymentRequired, "card_error", "card_declined", cmp.Or(code, "invalid_number"), ""}
 	}
 	charge := s.charge(intent)
 	intent["status"], intent["latest_charge"] = "succeeded", charge.id()

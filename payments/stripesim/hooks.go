@@ -93,7 +93,7 @@ func (s *Sim) createEndpoint(r *http.Request) (any, error) {
 
 // Run sends webhooks until ctx ends.
 func (s *Sim) Run(ctx context.Context) error {
-	for {
+	for ctx.Err() == nil {
 		d, wait := s.next()
 		if d != nil {
 			s.send(ctx, *d)
@@ -102,13 +102,12 @@ func (s *Sim) Run(ctx context.Context) error {
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
-			return nil
 		case <-s.wake:
 		case <-timer.C:
 		}
 		timer.Stop()
 	}
+	return nil
 }
 
 // next is a webhook that is due, or how long until one is.
@@ -136,7 +135,7 @@ func (s *Sim) send(ctx context.Context, d delivery) {
 		secret = "whsec_another"
 	}
 	payload, err := json.Marshal(d.event)
-	at := s.now()
+	at := s.Now() // the receiver does not know of Advance
 	s.mu.Unlock()
 	if err == nil {
 		err = s.post(ctx, url, payload, webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{Payload: payload, Secret: secret, Timestamp: at}).Header)
@@ -144,7 +143,7 @@ func (s *Sim) send(ctx context.Context, d delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sending--
-	if d.tries++; err != nil && d.tries < mostTries && ctx.Err() == nil {
+	if d.tries++; err != nil && d.tries < mostTries {
 		d.due = time.Now().Add(s.retryGap << d.tries / 4)
 		s.hooks = append(s.hooks, d)
 	}
@@ -173,7 +172,11 @@ func (s *Sim) post(ctx context.Context, url string, payload []byte, signature st
 
 // Settle waits until every webhook was delivered or given up.
 func (s *Sim) Settle(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, s.settled.Broadcast)
+	stop := context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.settled.Broadcast()
+	})
 	defer stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()

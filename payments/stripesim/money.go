@@ -100,6 +100,9 @@ func (s *Sim) FailRefund(id string) error {
 		if err != nil {
 			return err
 		}
+		if refund.text("status") == "failed" {
+			return invalid("", "", "The refund has failed already.")
+		}
 		charge, err := s.get("charge", refund.text("charge"))
 		if err != nil {
 			return err
@@ -117,11 +120,15 @@ func (s *Sim) FailRefund(id string) error {
 func (s *Sim) SucceedRefund(id string) error {
 	return s.do(func() error {
 		refund, err := s.get("refund", id)
-		if err == nil {
-			refund["status"] = "succeeded"
-			s.tell("charge.refund.updated", refund)
+		if err != nil {
+			return err
 		}
-		return err
+		if status := refund.text("status"); status != "pending" {
+			return invalid("", "", "The refund is %s.", status)
+		}
+		refund["status"] = "succeeded"
+		s.tell("charge.refund.updated", refund)
+		return nil
 	})
 }
 
@@ -151,6 +158,9 @@ func (s *Sim) CloseDispute(id string, won bool) error {
 		d, err := s.get("dispute", id)
 		if err != nil {
 			return err
+		}
+		if status := d.text("status"); status != "needs_response" {
+			return invalid("", "", "The dispute is %s.", status)
 		}
 		d["status"] = "lost"
 		if won {

@@ -1,6 +1,9 @@
 package stripesim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // ClosePayout pays out everything that no payout has carried yet.
 func (s *Sim) ClosePayout() (payout string, err error) {
@@ -32,10 +35,19 @@ func (s *Sim) ClosePayout() (payout string, err error) {
 	return payout, err
 }
 
+// payoutIn is a payout that stands as one of the statuses says.
+func (s *Sim) payoutIn(id string, statuses ...string) (object, error) {
+	p, err := s.get("payout", id)
+	if err == nil && !slices.Contains(statuses, p.text("status")) {
+		err = invalid("", "", "The payout is %s.", p.text("status"))
+	}
+	return p, err
+}
+
 // PayPayout has a payout arrive at the bank.
 func (s *Sim) PayPayout(id string) error {
 	return s.do(func() error {
-		p, err := s.get("payout", id)
+		p, err := s.payoutIn(id, "in_transit")
 		if err != nil {
 			return err
 		}
@@ -49,7 +61,7 @@ func (s *Sim) PayPayout(id string) error {
 // FailPayout has the bank send a payout back.
 func (s *Sim) FailPayout(id string) error {
 	return s.do(func() error {
-		p, err := s.get("payout", id)
+		p, err := s.payoutIn(id, "in_transit", "paid")
 		if err != nil {
 			return err
 		}

@@ -226,6 +226,38 @@ func TestWebhooksAreRepeatedUntilTheyAreTaken(t *testing.T) {
 	require.Len(t, a.told(), 4, "one of three is lost, the others come twice")
 }
 
+func TestWhatHasEndedDoesNotMoveMoneyAgain(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t)
+	_, first := a.paid()
+	_, second := a.paid()
+	refund, err := a.RefundAtDashboard(first.ID, 500)
+	require.NoError(t, err)
+	require.NoError(t, a.FailRefund(refund))
+	require.Error(t, a.FailRefund(refund))
+	require.Error(t, a.SucceedRefund(refund))
+	dispute, err := a.Dispute(second.ID)
+	require.NoError(t, err)
+	require.NoError(t, a.CloseDispute(dispute, true))
+	require.Error(t, a.CloseDispute(dispute, true))
+	a.Adjust("other_adjustment", 5000)
+	payout, err := a.ClosePayout()
+	require.NoError(t, err)
+	require.NoError(t, a.FailPayout(payout))
+	require.Error(t, a.FailPayout(payout))
+	require.Error(t, a.PayPayout(payout))
+}
+
+func TestWebhooksAreSignedWithTheReceiversTimeWhateverTheAccountsClock(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t)
+	a.Advance(48 * time.Hour)
+	a.Adjust("other_adjustment", 5000)
+	_, err := a.ClosePayout()
+	require.NoError(t, err)
+	require.Equal(t, []string{"payout.created"}, a.told())
+}
+
 func TestASessionLapsesWhenItsTimeIsOver(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
