@@ -2,6 +2,7 @@ package payments
 
 import (
 	"errors"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -54,16 +55,16 @@ func (h handlers) finance(c *fiber.Ctx) error {
 }
 
 func (h handlers) financeOrders(c *fiber.Ctx) error {
-	page := financeOrdersPage{Page: h.web.Page(c), State: c.Query("state"), Text: strings.TrimSpace(c.Query("q")), Number: max(c.QueryInt("page", 1), 1)}
+	page := financeOrdersPage{Page: h.web.Page(c), State: c.Query("state"), Text: strings.TrimSpace(c.Query("q"))}
 	if runes := []rune(page.Text); len(runes) > 100 {
 		page.Text = string(runes[:100])
 	}
-	total, err := countOrders(c.UserContext(), h.DB, page.State, page.Text)
-	if err != nil {
+	var err error
+	if page.Total, err = countOrders(c.UserContext(), h.DB, page.State, page.Text); err != nil {
 		return err
 	}
-	page.Total, page.Pages = total, max((total+ordersOnPage-1)/ordersOnPage, 1)
-	page.Number = min(page.Number, page.Pages)
+	page.pager = pager{Base: "/finance/orders", Query: url.Values{"q": {page.Text}, "state": {page.State}}, Number: max(c.QueryInt("page", 1), 1)}
+	page.More = page.Number*ordersOnPage < page.Total
 	if page.Orders, err = selectFoundOrders(c.UserContext(), h.DB, page.State, page.Text, ordersOnPage, (page.Number-1)*ordersOnPage); err != nil {
 		return err
 	}
@@ -79,7 +80,7 @@ func (h handlers) dossier(c *fiber.Ctx, wrong map[string]string, refused string)
 		return err
 	}
 	page := dossierPage{Page: h.web.Page(c), Refused: refused}
-	if page.Dossier, err = h.Dossier(c.UserContext(), id); err != nil {
+	if page.Dossier, err = h.Dossier(c.UserContext(), id, lms.DateOf(page.Now)); err != nil {
 		return err
 	}
 	amount := strings.TrimPrefix(page.Left().String(), "$")

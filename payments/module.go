@@ -37,6 +37,8 @@ type Enrollments interface {
 	// Admit enrolls somebody in a course as it was when they ordered it.
 	// Errors: lms.ErrAlreadyEnrolled, lms.ErrUnauthenticated.
 	Admit(ctx context.Context, tx pgx.Tx, p lms.PersonID, c lms.Course, now time.Time) (lms.EnrollmentID, error)
+	// Enrollment errors: lms.ErrNotFound.
+	Enrollment(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID) (lms.Enrollment, error)
 	// Revoke ends an open enrollment, and tells whether it is ended now.
 	// Errors: lms.ErrNotFound.
 	Revoke(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID) (ended bool, err error)

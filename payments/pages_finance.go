@@ -51,31 +51,10 @@ func (x Exception) Facts() (facts []string) {
 
 type financeOrdersPage struct {
 	web.Page
-	State, Text          string
-	Orders               []FoundOrder
-	Total, Number, Pages int
-}
-
-// To is the address of a page of what was found.
-func (p financeOrdersPage) To(page int) string {
-	q := url.Values{}
-	for name, value := range map[string]string{"q": p.Text, "state": p.State, "page": strconv.Itoa(page)} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	return "/finance/orders?" + q.Encode()
-}
-
-// Previous and Next are neighbouring pages; 0 is none.
-func (p financeOrdersPage) Previous() int { return p.Number - 1 }
-
-// Next is the page after this one; 0 is none.
-func (p financeOrdersPage) Next() int {
-	if p.Number >= p.Pages {
-		return 0
-	}
-	return p.Number + 1
+	pager
+	State, Text string
+	Orders      []FoundOrder
+	Total       int
 }
 
 // States are those to narrow by.
@@ -87,6 +66,14 @@ type dossierPage struct {
 	Form    web.Fields
 	Keep    bool
 	Refused string
+}
+
+// Advice is what the policy says of giving the fee back today.
+func (p dossierPage) Advice() string {
+	if p.Due(lms.DateOf(p.Now)) {
+		return "due"
+	}
+	return "decide"
 }
 
 // Refundable tells whether a refund can be asked for.
@@ -120,12 +107,17 @@ type exceptionPage struct {
 // pager leads to the pages before and after one.
 type pager struct {
 	Base   string
+	Query  url.Values // what is looked for
 	Number int
 	More   bool // there is a page after this one
 }
 
 // To is the address of a page.
-func (p pager) To(page int) string { return p.Base + "?page=" + strconv.Itoa(page) }
+func (p pager) To(page int) string {
+	q := url.Values{"page": {strconv.Itoa(page)}}
+	maps.Copy(q, p.Query)
+	return p.Base + "?" + q.Encode()
+}
 
 // Previous and Next are neighbouring pages; 0 is none.
 func (p pager) Previous() int { return p.Number - 1 }

@@ -20,6 +20,13 @@ type Dossier struct {
 	Disputes   []Dispute
 	Booked     []Booked
 	Exceptions []Exception
+	Policy     RefundPolicy
+	Launched   bool // the course was begun
+}
+
+// Due tells whether the whole fee is given back for the asking on a day.
+func (d Dossier) Due(today lms.Date) bool {
+	return d.PaidAt != nil && d.Policy.Due(lms.DateOf(*d.PaidAt), d.Launched, today)
 }
 
 // Left is what of the charge has not been given back.
@@ -43,7 +50,7 @@ func (d Dossier) Disputed() bool {
 // Dossier is the whole history of an order.
 //
 // Errors: lms.ErrNotFound.
-func (s *Service) Dossier(ctx context.Context, id OrderID) (d Dossier, err error) {
+func (s *Service) Dossier(ctx context.Context, id OrderID, today lms.Date) (d Dossier, err error) {
 	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if d.Order, err = selectOrder(ctx, tx, id); err != nil {
 			return err
@@ -63,7 +70,14 @@ func (s *Service) Dossier(ctx context.Context, id OrderID) (d Dossier, err error
 		if d.Booked, err = selectBooked(ctx, tx, id); err != nil {
 			return err
 		}
-		d.Exceptions, err = selectExceptionsOf(ctx, tx, id)
+		if d.Exceptions, err = selectExceptionsOf(ctx, tx, id); err != nil {
+			return err
+		}
+		if d.Policy, err = selectRefundPolicy(ctx, tx, today); err != nil || d.Enrollment == 0 {
+			return err
+		}
+		e, err := s.Enrollments.Enrollment(ctx, tx, d.Enrollment)
+		d.Launched = e.FirstLaunched != nil
 		return err
 	})
 	return d, err

@@ -36,12 +36,11 @@ type FoundOrder struct {
 	Title     string
 	Total     lms.Money
 	State     OrderState
-	SeatState SeatState
 	Refunding lms.Money
 	Open      int // exceptions
 }
 
-const foundOrders = ` FROM payments.orders o JOIN payments.lines l ON l."order" = o.id JOIN payments.seats s ON s.line = l.id
+const foundOrders = ` FROM payments.orders o JOIN payments.lines l ON l."order" = o.id 
 	JOIN accounts.pub_identities i ON i.person = o.payer JOIN accounts.pub_people p ON p.person = i.canonical
 	LEFT JOIN LATERAL (SELECT coalesce(sum(refunding), 0)::bigint AS refunding FROM payments.charges WHERE "order" = o.id) c ON true
 	WHERE ($1 = '' OR o.state = $1) AND ($2 = '' OR o.id::text = $2 OR o.session = $2 OR o.payment_intent = $2 OR l.code = upper($2)
@@ -55,7 +54,7 @@ func countOrders(ctx context.Context, db pg.Querier, state, text string) (int, e
 
 func selectFoundOrders(ctx context.Context, db pg.Querier, state, text string, limit, offset int) ([]FoundOrder, error) {
 	return pg.Rows[FoundOrder](ctx, db, "find orders", `SELECT o.id, o.created_at, p.given || ' ' || p.family AS name,
-			(SELECT max(m.mopd_id) FROM accounts.pub_mopd_ids m WHERE m.person = i.canonical) AS mopd_id, l.title, o.total, o.state, s.state AS seat_state, c.refunding,
+			(SELECT max(m.mopd_id) FROM accounts.pub_mopd_ids m WHERE m.person = i.canonical) AS mopd_id, l.title, o.total, o.state, c.refunding,
 			(SELECT count(*) FROM payments.exceptions x WHERE x."order" = o.id AND x.state = 'open')::int AS open`+foundOrders+`
 		ORDER BY o.created_at DESC, o.id DESC LIMIT $3 OFFSET $4`, state, text, limit, offset)
 }
@@ -73,17 +72,15 @@ func selectPayer(ctx context.Context, db pg.Querier, p lms.PersonID) (Payer, err
 
 // Booked is one line of an entry, as an order's page shows it.
 type Booked struct {
-	Entry       int64
 	Kind        EntryKind
 	Reference   string
 	EffectiveOn lms.Date
-	RecordedAt  time.Time
 	Account     Account
 	Amount      lms.Money
 }
 
 func selectBooked(ctx context.Context, db pg.Querier, id OrderID) ([]Booked, error) {
-	return pg.Rows[Booked](ctx, db, "select entries of order", `SELECT e.id AS entry, e.kind, e.reference, e.effective_on, e.recorded_at, l.account, l.amount
+	return pg.Rows[Booked](ctx, db, "select entries of order", `SELECT e.kind, e.reference, e.effective_on, l.account, l.amount
 		FROM payments.entries e JOIN payments.entry_lines l ON l.entry = e.id WHERE e."order" = $1 ORDER BY e.effective_at, e.id, l.amount DESC`, id)
 }
 

@@ -25,6 +25,15 @@ func (b *box) sells(code, title string, fee lms.Money) {
 	b.publish(code, title, bytes.NewReader(pkg), int64(len(pkg)), fee)
 }
 
+// buyer is Maya, signed in to a box that sells fire safety.
+func buyer(t testing.TB) (*box, *tab) {
+	b := newBox(t)
+	b.sells("FIRE-1", "Fire safety", 500)
+	p := b.newTab(t)
+	p.signIn(b.person("Maya"))
+	return b, p
+}
+
 // order is the only order.
 func (b *box) order() payments.Order {
 	b.Helper()
@@ -51,6 +60,29 @@ func (p *tab) toPay(code string) {
 	p.until("Stripe asks for a card", `document.querySelector("#card")`)
 }
 
+// buys pays for a course through the pages.
+func (p *tab) buys(code string) {
+	p.Helper()
+	p.toPay(code)
+	p.payBy(stripesim.CardThatPays)
+	p.sees("Paid. Your course is ready")
+}
+
+// bought has somebody pay for the course of the box without its pages, and gives the
+// charge.
+func (b *box) bought(who lms.Person, code string) (charge string) {
+	b.Helper()
+	_, err := b.Payments.Checkout(b.Context(), lms.Purchase{Person: who, Code: code, Lang: "en", From: "127.0.0.1"}, b.clock.Now())
+	require.NoError(b, err)
+	o := b.order()
+	require.NoError(b, b.stripe.Pay(o.Session, stripesim.CardThatPays))
+	_, err = b.Payments.Settle(b.Context(), o.ID, b.clock.Now())
+	require.NoError(b, err)
+	charge, err = pg.Value[string](b.Context(), b.DB, "charge", `SELECT id FROM payments.charges`)
+	require.NoError(b, err)
+	return charge
+}
+
 // payBy pays on Stripe's page.
 func (p *tab) payBy(card string) {
 	p.Helper()
@@ -67,10 +99,7 @@ func (b *box) balanced() {
 
 func TestACaregiverPaysAFeeAndStartsTheCourse(t *testing.T) {
 	t.Parallel()
-	b := newBox(t)
-	b.sells("FIRE-1", "Fire safety", 500)
-	p := b.newTab(t)
-	p.signIn(b.person("Maya"))
+	b, p := buyer(t)
 	p.open("/courses/FIRE-1")
 	p.sees("Pay $5.00 and register")
 	p.accessibleInBoth("course-fee")
@@ -101,10 +130,7 @@ func TestACaregiverPaysAFeeAndStartsTheCourse(t *testing.T) {
 
 func TestADeclinedCardIsFollowedByOneThatPays(t *testing.T) {
 	t.Parallel()
-	b := newBox(t)
-	b.sells("FIRE-1", "Fire safety", 500)
-	p := b.newTab(t)
-	p.signIn(b.person("Maya"))
+	b, p := buyer(t)
 	p.toPay("FIRE-1")
 	p.payBy(stripesim.CardDeclined)
 	p.sees("The card was declined. Nothing was charged.")
@@ -116,10 +142,7 @@ func TestADeclinedCardIsFollowedByOneThatPays(t *testing.T) {
 
 func TestWhoClosesTheBrowserOnThePayPageFindsTheCourseReady(t *testing.T) {
 	t.Parallel()
-	b := newBox(t)
-	b.sells("FIRE-1", "Fire safety", 500)
-	p := b.newTab(t)
-	p.signIn(b.person("Maya"))
+	b, p := buyer(t)
 	p.toPay("FIRE-1")
 	require.NoError(t, b.stripe.Pay(b.order().Session, stripesim.CardThatPays)) // the way back is never taken
 	p.open("/my-courses")
@@ -171,17 +194,12 @@ func TestAnOrderIsCanceledOrLapsesAndNothingIsCharged(t *testing.T) {
 	p.signIn(maya)
 	p.open("/orders")
 	p.until("both are canceled", `document.body.innerText.split("Canceled, nothing charged").length == 3 || (location.reload(), false)`)
-	p.toPay("FIRE-1")
-	p.payBy(stripesim.CardThatPays)
-	p.sees("Paid. Your course is ready")
+	p.buys("FIRE-1")
 }
 
 func TestABankDebitIsToldAndMakesTheCourseReadyWhenItSettles(t *testing.T) {
 	t.Parallel()
-	b := newBox(t)
-	b.sells("FIRE-1", "Fire safety", 500)
-	p := b.newTab(t)
-	p.signIn(b.person("Maya"))
+	b, p := buyer(t)
 	p.toPay("FIRE-1")
 	p.click(`input[value="bank"]`)
 	p.click("form button")
@@ -197,10 +215,7 @@ func TestABankDebitIsToldAndMakesTheCourseReadyWhenItSettles(t *testing.T) {
 
 func TestABankDebitThatIsRefusedLeavesNothing(t *testing.T) {
 	t.Parallel()
-	b := newBox(t)
-	b.sells("FIRE-1", "Fire safety", 500)
-	p := b.newTab(t)
-	p.signIn(b.person("Maya"))
+	b, p := buyer(t)
 	p.toPay("FIRE-1")
 	require.NoError(t, b.stripe.PayLater(b.order().Session))
 	require.NoError(t, b.stripe.SettleLater(b.order().Session, false))
@@ -233,13 +248,8 @@ func TestWhileStripeIsSilentNothingIsChargedAndLaterItGoesOn(t *testing.T) {
 
 func TestFinanceGivesAFeeBackAndTheRegistrationEnds(t *testing.T) {
 	t.Parallel()
-	b := newBox(t)
-	b.sells("FIRE-1", "Fire safety", 500)
-	p := b.newTab(t)
-	p.signIn(b.person("Maya"))
-	p.toPay("FIRE-1")
-	p.payBy(stripesim.CardThatPays)
-	p.sees("Paid. Your course is ready")
+	b, p := buyer(t)
+	p.buys("FIRE-1")
 
 	p.signIn(b.person("Fay", lms.Finance))
 	p.click(`nav a[href="/finance"]`)
@@ -278,9 +288,7 @@ func TestARefundAboveTheLimitNeedsASecondPerson(t *testing.T) {
 	b.sells("CDA-1", "A long course", 9900)
 	p := b.newTab(t)
 	p.signIn(b.person("Maya"))
-	p.toPay("CDA-1")
-	p.payBy(stripesim.CardThatPays)
-	p.sees("Paid. Your course is ready")
+	p.buys("CDA-1")
 
 	p.signIn(b.person("Fay", lms.Finance))
 	p.open(fmt.Sprintf("/finance/orders/%d", b.order().ID))
@@ -309,9 +317,7 @@ func TestADisputeAndARefundInTheDashboardAreEnteredAndShown(t *testing.T) {
 	p := b.newTab(t)
 	for _, who := range []string{"Maya", "Ben"} {
 		p.signIn(b.person(who))
-		p.toPay("FIRE-1")
-		p.payBy(stripesim.CardThatPays)
-		p.sees("Paid. Your course is ready")
+		p.buys("FIRE-1")
 	}
 	charge := func(n int) (id string) {
 		require.NoError(t, b.DB.QueryRow(t.Context(), `SELECT id FROM payments.charges ORDER BY id OFFSET $1 LIMIT 1`, n).Scan(&id))
@@ -373,10 +379,7 @@ func TestTheDatabaseAloneLetsOneOrderForACourseWait(t *testing.T) {
 
 func TestNoCardComesNear(t *testing.T) {
 	t.Parallel()
-	b := newBox(t)
-	b.sells("FIRE-1", "Fire safety", 500)
-	p := b.newTab(t)
-	p.signIn(b.person("Maya"))
+	b, p := buyer(t)
 	p.toPay("FIRE-1")
 	p.payBy(stripesim.CardDeclined)
 	p.sees("The card was declined")
@@ -405,11 +408,7 @@ func TestOfManyRefundsAtOnceNoMoreThanThePaymentGoesBack(t *testing.T) {
 	b := newBoxAt(t, otherSite, false)
 	b.sells("FIRE-1", "Fire safety", 500)
 	maya, fay := b.person("Maya"), b.person("Fay", lms.Finance)
-	_, err := b.Payments.Checkout(t.Context(), lms.Purchase{Person: maya, Code: "FIRE-1", Lang: "en", From: "127.0.0.1"}, b.clock.Now())
-	require.NoError(t, err)
-	require.NoError(t, b.stripe.Pay(b.order().Session, stripesim.CardThatPays))
-	_, err = b.Payments.Settle(t.Context(), b.order().ID, b.clock.Now())
-	require.NoError(t, err)
+	b.bought(maya, "FIRE-1")
 	asked := 0
 	for _, err := range lmstest.Race(t, b.DB, func(int) error {
 		_, err := b.Payments.AskRefund(t.Context(), lms.Viewer{Person: fay}, payments.RefundRequest{Order: b.order().ID, Amount: 200, Reason: "A part"}, "127.0.0.1", b.clock.Now())
@@ -422,7 +421,7 @@ func TestOfManyRefundsAtOnceNoMoreThanThePaymentGoesBack(t *testing.T) {
 		require.ErrorIs(t, err, payments.ErrRefundAmount)
 	}
 	require.Equal(t, 2, asked)
-	_, err = b.DB.Exec(t.Context(), `UPDATE payments.charges SET refunding = refunding + 200`)
+	_, err := b.DB.Exec(t.Context(), `UPDATE payments.charges SET refunding = refunding + 200`)
 	require.Equal(t, "charges_refund_within", pg.Violated(err), "the database alone")
 }
 
@@ -431,11 +430,7 @@ func TestTheDatabaseAloneNeedsASecondPersonForALargeRefund(t *testing.T) {
 	b := newBoxAt(t, otherSite, false)
 	b.sells("CDA-1", "A long course", 9900)
 	maya, fay := b.person("Maya"), b.person("Fay", lms.Finance)
-	_, err := b.Payments.Checkout(t.Context(), lms.Purchase{Person: maya, Code: "CDA-1", Lang: "en", From: "127.0.0.1"}, b.clock.Now())
-	require.NoError(t, err)
-	require.NoError(t, b.stripe.Pay(b.order().Session, stripesim.CardThatPays))
-	_, err = b.Payments.Settle(t.Context(), b.order().ID, b.clock.Now())
-	require.NoError(t, err)
+	b.bought(maya, "CDA-1")
 	viewer := lms.Viewer{Person: fay}
 	id, err := b.Payments.AskRefund(t.Context(), viewer, payments.RefundRequest{Order: b.order().ID, Amount: 9900, Reason: "All of it"}, "127.0.0.1", b.clock.Now())
 	require.NoError(t, err)
@@ -505,13 +500,7 @@ func TestARefundInTheDashboardThatFailedBeforeItWasHeardOfLeavesAllToGiveBack(t 
 	t.Parallel()
 	b := newBoxAt(t, otherSite, false)
 	b.sells("FIRE-1", "Fire safety", 500)
-	_, err := b.Payments.Checkout(t.Context(), lms.Purchase{Person: b.person("Maya"), Code: "FIRE-1", Lang: "en", From: "127.0.0.1"}, b.clock.Now())
-	require.NoError(t, err)
-	require.NoError(t, b.stripe.Pay(b.order().Session, stripesim.CardThatPays))
-	_, err = b.Payments.Settle(t.Context(), b.order().ID, b.clock.Now())
-	require.NoError(t, err)
-	charge, err := pg.Value[string](t.Context(), b.DB, "charge", `SELECT id FROM payments.charges`)
-	require.NoError(t, err)
+	charge := b.bought(b.person("Maya"), "FIRE-1")
 	refund, err := b.stripe.RefundAtDashboard(charge, 500)
 	require.NoError(t, err)
 	require.NoError(t, b.stripe.FailRefund(refund))

@@ -50,13 +50,37 @@ func newShop(t testing.TB) *shop {
 	return s
 }
 
-// once runs what a fault does the first time that a call of Stripe fits.
-func once(method, path string, do func()) func(*http.Request) {
+// at is a step: the first call of Stripe that fits, before it is worked or after.
+type at struct {
+	method, path string
+	after        bool
+}
+
+// kills has a process killed at the step.
+func (a at) kills(kill func()) func(*stripesim.Faults) {
 	var first sync.Once
-	return func(r *http.Request) {
-		if r.Method == method && strings.Contains(r.URL.Path, path) {
-			first.Do(do)
+	hook := func(r *http.Request) {
+		if r.Method == a.method && strings.Contains(r.URL.Path, a.path) {
+			first.Do(kill)
 		}
+	}
+	return func(f *stripesim.Faults) {
+		if a.after {
+			f.After = hook
+		} else {
+			f.Before = hook
+		}
+	}
+}
+
+// atEach runs a test at each step, in a shop of its own.
+func atEach(t *testing.T, steps map[string]at, test func(s *shop, step at)) {
+	t.Helper()
+	for name, step := range steps {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(newShop(t), step)
+		})
 	}
 }
 
@@ -68,13 +92,29 @@ func (s *shop) register() string {
 	return a.location
 }
 
+// pays pays on a page at the stand-in.
+func (s *shop) pays(page string) {
+	s.Helper()
+	require.NoError(s, s.till.Pay(page[strings.LastIndex(page, "/")+1:], stripesim.CardThatPays))
+}
+
+// holds fails unless each statement answers true.
+func (s *shop) holds(facts map[string]string) {
+	s.Helper()
+	for what, sql := range facts {
+		var so bool
+		require.NoError(s, s.db.QueryRow(s.Context(), sql).Scan(&so))
+		require.True(s, so, what)
+	}
+}
+
 // settled waits until the one order is paid, and fails unless it took one charge, one
 // seat and one enrollment, and the ledger balances.
 func (s *shop) settled() {
 	s.Helper()
 	s.until("the course is ready", `SELECT EXISTS (SELECT FROM enrollments.enrollments WHERE state = 'ready')`)
 	s.until("every event is worked", `SELECT NOT EXISTS (SELECT FROM payments.events WHERE processed_at IS NULL)`)
-	for what, sql := range map[string]string{
+	s.holds(map[string]string{
 		"one order":      `SELECT count(*) = 1 FROM payments.orders WHERE state = 'paid'`,
 		"one charge":     `SELECT count(*) = 1 FROM payments.charges`,
 		"one seat":       `SELECT count(*) = 1 FROM payments.seats WHERE state = 'granted' AND enrollment IS NOT NULL`,
@@ -83,38 +123,25 @@ func (s *shop) settled() {
 		"two entries":    `SELECT count(*) = 2 FROM payments.entries`,
 		"a balance":      `SELECT sum(amount) = 0 FROM payments.entry_lines`,
 		"no exception":   `SELECT count(*) = 0 FROM payments.exceptions`,
-	} {
-		var so bool
-		require.NoError(s, s.db.QueryRow(s.Context(), sql).Scan(&so))
-		require.True(s, so, what)
-	}
+	})
 }
 
 func TestAServerKilledAnywhereWhileSomebodyPaysChargesOnce(t *testing.T) {
 	t.Parallel()
-	for step, fault := range map[string]func(f *stripesim.Faults, kill func()){
-		"after the order is kept, before Stripe is asked for its page": func(f *stripesim.Faults, kill func()) {
-			f.Before = once(http.MethodPost, "/checkout/sessions", kill)
-		},
-		"after Stripe has made the page, before it is kept": func(f *stripesim.Faults, kill func()) {
-			f.After = once(http.MethodPost, "/checkout/sessions", kill)
-		},
-	} {
-		t.Run(step, func(t *testing.T) {
-			t.Parallel()
-			s := newShop(t)
-			s.start("work")
-			web := s.web
-			s.till.Break(func(f *stripesim.Faults) { fault(f, web.kill) })
-			_, err := s.buyer.tryPost("/courses/FEE-1", "/courses/FEE-1/register", nil)
-			require.Error(t, err, "the server is killed")
-			s.web = s.serveAt(s.address)
-			page := s.register()
-			require.Equal(t, page, s.register(), "pressing again leads to the same page")
-			require.NoError(t, s.till.Pay(page[strings.LastIndex(page, "/")+1:], stripesim.CardThatPays))
-			s.settled()
-		})
-	}
+	atEach(t, map[string]at{
+		"after the order is kept, before Stripe is asked for its page": {method: http.MethodPost, path: "/checkout/sessions"},
+		"after Stripe has made the page, before it is kept":            {method: http.MethodPost, path: "/checkout/sessions", after: true},
+	}, func(s *shop, step at) {
+		s.start("work")
+		s.till.Break(step.kills(s.web.kill))
+		_, err := s.buyer.tryPost("/courses/FEE-1", "/courses/FEE-1/register", nil)
+		require.Error(s, err, "the server is killed")
+		s.web = s.serveAt(s.address)
+		page := s.register()
+		require.Equal(s, page, s.register(), "pressing again leads to the same page")
+		s.pays(page)
+		s.settled()
+	})
 }
 
 func TestAWebhookThatFindsNoServerComesAgain(t *testing.T) {
@@ -123,7 +150,7 @@ func TestAWebhookThatFindsNoServerComesAgain(t *testing.T) {
 	s.start("work")
 	page := s.register()
 	s.web.kill()
-	require.NoError(t, s.till.Pay(page[strings.LastIndex(page, "/")+1:], stripesim.CardThatPays))
+	s.pays(page)
 	s.web = s.serveAt(s.address)
 	s.settled()
 }
