@@ -35,7 +35,7 @@ func missing(kind, id string) error {
 
 // answered is what a request with an idempotency key got.
 type answered struct {
-	Request string // method, path and parameters
+	Request string // path and parameters
 	Status  int
 	Body    json.RawMessage
 	At      time.Time
@@ -46,7 +46,7 @@ const keysLive = 24 * time.Hour
 
 type endpoint func(r *http.Request) (any, error)
 
-// Handler answers the API, the hosted page and the controls.
+// Handler answers the API and the hosted page.
 func (s *Sim) Handler() http.Handler {
 	mux := http.NewServeMux()
 	api := func(pattern string, e endpoint) { mux.Handle(pattern, s.api(e)) }
@@ -73,70 +73,73 @@ func (s *Sim) Handler() http.Handler {
 // api wraps an endpoint with what every request of the API goes through.
 func (s *Sim) api(e endpoint) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		status, body, replayed := s.answer(e, r)
+		a, replayed := s.answer(e, r)
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Request-Id", "req_sim")
 		if replayed {
 			w.Header().Set("Idempotent-Replayed", "true")
 		}
-		w.WriteHeader(status)
-		_, _ = w.Write(body)
+		w.WriteHeader(a.Status)
+		if _, err := w.Write(a.Body); err != nil {
+			s.Log.Info("the client is gone", "error", err)
+		}
 	})
 }
 
-func (s *Sim) answer(e endpoint, r *http.Request) (status int, body []byte, replayed bool) {
+func (s *Sim) answer(e endpoint, r *http.Request) (a answered, replayed bool) {
 	if err := r.ParseForm(); err != nil {
-		return encode(nil, invalid("", "", "the form cannot be read"))
+		return encode(nil, invalid("", "", "the form cannot be read")), false
 	}
 	if r.Header.Get("Authorization") != "Bearer "+s.Key {
-		return encode(nil, &fault{http.StatusUnauthorized, "invalid_request_error", "", "Invalid API Key provided", ""})
+		return encode(nil, &fault{http.StatusUnauthorized, "invalid_request_error", "", "Invalid API Key provided", ""}), false
 	}
 	if v := r.Header.Get("Stripe-Version"); v != "" && v != Version {
-		return encode(nil, invalid("", "", "API version %s is not spoken here", v))
+		return encode(nil, invalid("", "", "API version %s is not spoken here", v)), false
 	}
-	s.mu.Lock()
-	before := s.faults.Before
-	s.mu.Unlock()
-	if before != nil {
-		before(r)
-	}
-	var after func(*http.Request)
-	_ = s.do(func() error {
-		after = s.faults.After
+	s.hook(r, func(f Faults) func(*http.Request) { return f.Before })
+	s.alter(func() {
 		if s.faults.Down {
-			status, body, replayed = encode(nil, &fault{http.StatusServiceUnavailable, "api_error", "", "down", ""})
-			return nil
+			a = encode(nil, &fault{http.StatusServiceUnavailable, "api_error", "", "down", ""})
+			return
 		}
-		status, body, replayed = s.once(e, r)
-		return nil
+		a, replayed = s.once(e, r)
 	})
-	if after != nil {
-		after(r)
+	s.hook(r, func(f Faults) func(*http.Request) { return f.After })
+	return a, replayed
+}
+
+// hook runs what a control wants done about a request, without the lock.
+func (s *Sim) hook(r *http.Request, which func(Faults) func(*http.Request)) {
+	s.mu.Lock()
+	do := which(s.faults)
+	s.mu.Unlock()
+	if do != nil {
+		do(r)
 	}
-	return status, body, replayed
 }
 
 // once answers a request with an idempotency key as it did the first time.
-func (s *Sim) once(e endpoint, r *http.Request) (status int, body []byte, replayed bool) {
+func (s *Sim) once(e endpoint, r *http.Request) (a answered, replayed bool) {
 	key := r.Header.Get("Idempotency-Key")
-	request := r.Method + " " + r.URL.Path + " " + r.PostForm.Encode()
-	if r.Method == http.MethodPost && key != "" {
-		if a, known := s.state.Keys[key]; known && s.now().Sub(a.At) < keysLive {
-			if a.Request != request {
-				return encode(nil, &fault{http.StatusBadRequest, "idempotency_error", "", "Keys for idempotent requests can only be used with the same parameters they were first used with.", ""})
-			}
-			return a.Status, a.Body, true
+	if r.Method != http.MethodPost || key == "" {
+		return encode(e(r)), false
+	}
+	request := r.URL.Path + " " + r.PostForm.Encode()
+	if before, known := s.state.Keys[key]; known && s.now().Sub(before.At) < keysLive {
+		if before.Request != request {
+			return encode(nil, &fault{http.StatusBadRequest, "idempotency_error", "", "Keys for idempotent requests can only be used with the same parameters they were first used with.", ""}), false
 		}
+		return before, true
 	}
-	status, body, _ = encode(e(r))
-	if r.Method == http.MethodPost && key != "" && status < 500 {
-		s.state.Keys[key] = answered{request, status, body, s.now()}
+	if a = encode(e(r)); a.Status < 500 {
+		a.Request, a.At = request, s.now()
+		s.state.Keys[key] = a
 	}
-	return status, body, false
+	return a, false
 }
 
-func encode(v any, err error) (status int, body []byte, replayed bool) {
-	status = http.StatusOK
+func encode(v any, err error) answered {
+	status := http.StatusOK
 	if err != nil {
 		var f *fault
 		if !errors.As(err, &f) {
@@ -144,11 +147,11 @@ func encode(v any, err error) (status int, body []byte, replayed bool) {
 		}
 		status, v = f.Status, map[string]any{"error": f}
 	}
-	body, err = json.Marshal(v)
+	body, err := json.Marshal(v)
 	if err != nil {
-		return http.StatusInternalServerError, []byte(`{}`), false
+		return answered{Status: http.StatusInternalServerError, Body: []byte(`{}`)}
 	}
-	return status, body, false
+	return answered{Status: status, Body: body}
 }
 
 func (s *Sim) retrieve(kind string) endpoint {
