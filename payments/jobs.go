@@ -71,10 +71,24 @@ func (w *catchUp) Work(ctx context.Context, _ *river.Job[CatchUpArgs]) error {
 
 // Every night the payouts of the last days are read again, with all that they carried.
 const (
-	reconcileEvery = 24 * time.Hour
-	reconcileDays  = 7
-	reconcileTime  = 10 * time.Minute // at most
+	reconcileHour = 2 // in Missouri
+	reconcileDays = 7
+	reconcileTime = 10 * time.Minute // at most
 )
+
+// nightly is the schedule of what runs once a night.
+type nightly struct{}
+
+// Next is the first time after t at which the night's job runs.
+func (nightly) Next(t time.Time) time.Time {
+	at := func(d lms.Date) time.Time {
+		return time.Date(d.Year, d.Month, d.Day, reconcileHour, 0, 0, 0, lms.Central)
+	}
+	if tonight := at(lms.DateOf(t)); tonight.After(t) {
+		return tonight
+	}
+	return at(lms.DateOf(t).AddDays(1))
+}
 
 // ReconcileArgs asks for the reconciliation of the last days.
 type ReconcileArgs struct{}
@@ -104,9 +118,9 @@ func (s *Service) Periodic() []*river.PeriodicJob {
 		return nil
 	}
 	look := func() (river.JobArgs, *river.InsertOpts) { return CatchUpArgs{}, nil }
-	nightly := func() (river.JobArgs, *river.InsertOpts) { return ReconcileArgs{}, nil }
+	reconcile := func() (river.JobArgs, *river.InsertOpts) { return ReconcileArgs{}, nil }
 	return []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(catchUpEvery), look, &river.PeriodicJobOpts{RunOnStart: true}),
-		river.NewPeriodicJob(river.PeriodicInterval(reconcileEvery), nightly, &river.PeriodicJobOpts{RunOnStart: true}),
+		river.NewPeriodicJob(nightly{}, reconcile, nil),
 	}
 }
