@@ -71,6 +71,9 @@ func (d Date) AddDays(n int) Date {
 	return Date{y, m, day}
 }
 
+// FirstOfMonth is the first day of the day's month.
+func (d Date) FirstOfMonth() Date { return Date{Year: d.Year, Month: d.Month, Day: 1} }
+
 // AddMonths is the same day n months later, clamped to that month's last day, as
 // Postgres adds intervals: February 29 + 12 months is February 28.
 func (d Date) AddMonths(n int) Date {

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	ordersOnPage = 50
-	exceptionsUp = 200 // in a list
+	ordersOnPage     = 50
+	exceptionsOnPage = 50
 )
 
 func (h handlers) finance(c *fiber.Ctx) error {
@@ -26,17 +26,20 @@ func (h handlers) finance(c *fiber.Ctx) error {
 		from lms.Date
 	}{
 		{"today", today},
-		{"month", lms.Date{Year: today.Year, Month: today.Month, Day: 1}},
+		{"month", today.FirstOfMonth()},
 		{"year", lms.Date{Year: year - 1, Month: 7, Day: 1}},
 	} {
 		figures, err := selectFigures(ctx, h.DB, stretch.from, today)
 		if err != nil {
 			return err
 		}
-		page.Stretches = append(page.Stretches, stretchFigures{stretch.name, year, figures})
+		page.Stretches = append(page.Stretches, stretchFigures{stretch.name, year, Stretch{stretch.from, today, figures}})
 	}
 	var err error
-	if page.Exceptions, err = selectExceptions(ctx, h.DB, "open", exceptionsUp); err != nil {
+	if page.Chart, err = h.chart(ctx, c.Query("month"), today); err != nil {
+		return err
+	}
+	if page.Exceptions, err = selectExceptions(ctx, h.DB, ExceptionFilter{State: "open"}, 1, 0); err != nil {
 		return err
 	}
 	if page.Open, err = countOpen(ctx, h.DB); err != nil {
@@ -48,7 +51,7 @@ func (h handlers) finance(c *fiber.Ctx) error {
 	if page.Balances, err = selectBalances(ctx, h.DB); err != nil {
 		return err
 	}
-	if page.Latest, err = selectFoundOrders(ctx, h.DB, "", "", 5, 0); err != nil {
+	if page.Latest, err = selectFoundOrders(ctx, h.DB, "", "", lastOrder, 5, 0); err != nil {
 		return err
 	}
 	return h.web.Render(c, "payments/finance", page)
@@ -65,7 +68,7 @@ func (h handlers) financeOrders(c *fiber.Ctx) error {
 	}
 	page.pager = pager{Base: "/finance/orders", Query: url.Values{"q": {page.Text}, "state": {page.State}}, Number: max(c.QueryInt("page", 1), 1)}
 	page.More = page.Number*ordersOnPage < page.Total
-	if page.Orders, err = selectFoundOrders(c.UserContext(), h.DB, page.State, page.Text, ordersOnPage, (page.Number-1)*ordersOnPage); err != nil {
+	if page.Orders, err = selectFoundOrders(c.UserContext(), h.DB, page.State, page.Text, lastOrder, ordersOnPage, (page.Number-1)*ordersOnPage); err != nil {
 		return err
 	}
 	return h.web.Render(c, "payments/finance_orders", page)
@@ -162,11 +165,21 @@ func (h handlers) decideRefund(c *fiber.Ctx) error {
 }
 
 func (h handlers) exceptions(c *fiber.Ctx) error {
-	page := exceptionsPage{Page: h.web.Page(c), State: c.Query("state", "open")}
+	page := exceptionsPage{Page: h.web.Page(c), ExceptionFilter: ExceptionFilter{State: c.Query("state", "open"), Kind: c.Query("kind")}}
+	if page.Mine = c.Query("mine") == "1"; page.Mine {
+		page.Owner = page.Viewer.ID
+	}
+	page.pager = pager{Base: "/finance/exceptions", Query: page.query(), Number: max(c.QueryInt("page", 1), 1)}
 	var err error
-	if page.List, err = selectExceptions(c.UserContext(), h.DB, page.State, exceptionsUp); err != nil {
+	if page.Kinds, err = countKinds(c.UserContext(), h.DB, page.State); err != nil {
 		return err
 	}
+	list, err := selectExceptions(c.UserContext(), h.DB, page.ExceptionFilter, exceptionsOnPage+1, (page.Number-1)*exceptionsOnPage)
+	if err != nil {
+		return err
+	}
+	page.More = len(list) > exceptionsOnPage
+	page.List = list[:min(len(list), exceptionsOnPage)]
 	return h.web.Render(c, "payments/exceptions", page)
 }
 

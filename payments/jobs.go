@@ -2,7 +2,6 @@ package payments
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -64,9 +63,12 @@ type catchUp struct {
 	now     jobs.Clock
 }
 
-// Work settles the orders whose time is over and the events whose job was lost.
+// Timeout is that of many calls of Stripe, and ends before the next begins.
+func (w *catchUp) Timeout(*river.Job[CatchUpArgs]) time.Duration { return catchUpEvery - time.Minute }
+
+// Work may be done any number of times.
 func (w *catchUp) Work(ctx context.Context, _ *river.Job[CatchUpArgs]) error {
-	return errors.Join(w.service.SettleLapsed(ctx, w.now()), w.service.ProcessMissed(ctx, w.now()))
+	return w.service.CatchUp(ctx, w.now())
 }
 
 // Every night the payouts of the last days are read again, with all that they carried.

@@ -69,6 +69,7 @@ type Entry struct {
 	Order       OrderID // 0 if it belongs to none
 	EffectiveAt time.Time
 	EffectiveOn lms.Date // in America/Chicago; of a payout the day on which it arrives
+	BelongsOn   lms.Date // the closed day that it belongs to; zero if it is entered on its own
 	Note        string
 	Lines       []Line
 }
@@ -79,6 +80,19 @@ func (e Entry) Balance() (sum lms.Money) {
 		sum += l.Amount
 	}
 	return sum
+}
+
+// within is the entry as books that are closed through a day take it: what belongs to a
+// closed day adjusts today's, or the first open one.
+func (e Entry) within(closedThrough, today lms.Date) Entry {
+	if e.EffectiveOn.After(closedThrough) {
+		return e
+	}
+	e.BelongsOn, e.EffectiveOn = e.EffectiveOn, today
+	if !today.After(closedThrough) {
+		e.EffectiveOn = closedThrough.AddDays(1)
+	}
+	return e
 }
 
 // line adds an amount to an account; none leaves no line, and two lines of one account

@@ -115,6 +115,7 @@ type Charge struct {
 	Currency      string
 	Live          bool
 	Order         string // metadata: the order that it says it pays
+	Method        string // of payment: card, us_bank_account, ...
 	CreatedAt     time.Time
 	Transaction   *BalanceTransaction // nil while Stripe has none
 }

@@ -1,6 +1,7 @@
 package payments
 
 import (
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -15,13 +16,14 @@ import (
 type stretchFigures struct {
 	Name string
 	Year int // the fiscal year
-	Figures
+	Stretch
 }
 
 type financePage struct {
 	web.Page
 	Stretches  []stretchFigures
-	Exceptions []Exception // the oldest first
+	Chart      chart
+	Exceptions []Exception // the oldest
 	Open       int         // exceptions, however many are listed
 	Waiting    []WaitingRefund
 	Balances   []Balance
@@ -39,11 +41,18 @@ func (p financePage) Oldest() int {
 // Days is how long the exception has been known at an instant.
 func (x Exception) Days(now time.Time) int { return lms.DateOf(x.FoundAt).DaysUntil(lms.DateOf(now)) }
 
-// Facts are the details, by name.
-func (x Exception) Facts() (facts []string) {
+// fact is a detail of an exception.
+type fact struct{ Name, Value string }
+
+// Facts are the details, by name. Numbers are amounts, but for counts.
+func (x Exception) Facts() (facts []fact) {
 	for _, name := range slices.Sorted(maps.Keys(x.Details)) {
-		if s, ok := x.Details[name].(string); ok {
-			facts = append(facts, name+": "+s)
+		value := fmt.Sprint(x.Details[name])
+		if n, ok := x.Details[name].(float64); ok && name != "events" {
+			value = lms.Money(n).String()
+		}
+		if value != "" && x.Details[name] != nil {
+			facts = append(facts, fact{name, value})
 		}
 	}
 	return facts
@@ -92,8 +101,23 @@ func (p refundPage) Own() bool { return p.Refund.RequestedBy == p.Viewer.ID }
 
 type exceptionsPage struct {
 	web.Page
-	State string
+	pager
+	ExceptionFilter
+	Mine  bool
+	Kinds []KindCount
 	List  []Exception
+}
+
+// query is what is looked for.
+func (p exceptionsPage) query() url.Values {
+	q := url.Values{"state": {p.State}}
+	if p.Kind != "" {
+		q.Set("kind", p.Kind)
+	}
+	if p.Mine {
+		q.Set("mine", "1")
+	}
+	return q
 }
 
 type exceptionPage struct {
@@ -142,3 +166,44 @@ type payoutPage struct {
 	Payout KeptPayout
 	List   []PayoutLine
 }
+
+type entriesPage struct {
+	web.Page
+	pager
+	EntryFilter
+	Sum  Sum
+	List []FoundLine
+}
+
+// accountChoice is a kind of account to narrow by.
+type accountChoice struct {
+	Kind   string
+	Chosen bool
+}
+
+// Choices are the kinds of account.
+func (p entriesPage) Choices() (all []accountChoice) {
+	for _, kind := range accountKinds {
+		all = append(all, accountChoice{kind, slices.Contains(p.Accounts, kind)})
+	}
+	return all
+}
+
+// Table is the address of the lines as a table of comma-separated values.
+func (p entriesPage) Table() string { return "/finance/entries.csv?" + p.query().Encode() }
+
+// Table is the address of the orders as a table of comma-separated values.
+func (p financeOrdersPage) Table() string { return "/finance/orders.csv?" + p.Query.Encode() }
+
+type settingsPage struct {
+	web.Page
+	Accounts   []AccountGL
+	Rates      []FeeRate
+	Policy     RefundPolicy
+	Books      lms.Date
+	CloseBooks web.Fields
+	Rate       web.Fields
+}
+
+// Percent is the share as people write it: "2.9".
+func (r FeeRate) Percent() string { return percent(r.Share) }

@@ -49,11 +49,11 @@ func (s *Service) SyncCharge(ctx context.Context, charge string, now time.Time) 
 			}
 		}
 		for _, d := range h.Disputes {
-			if err := s.keepDispute(ctx, tx, o, d, now); err != nil {
+			if err := upsertDispute(ctx, tx, d, o.ID, now); err != nil {
 				return err
 			}
 		}
-		return nil
+		return s.check(ctx, tx, o.ID, now)
 	})
 }
 
@@ -84,7 +84,12 @@ func (s *Service) keepStray(ctx context.Context, h chargeHistory, now time.Time)
 		if err := s.enter(ctx, tx, Order{}, h.Moves, now); err != nil {
 			return err
 		}
-		return upsertException(ctx, tx, exception{Kind: WrongMetadata, Subject: h.Charge.ID, Details: map[string]any{"order": h.Charge.Order}}, now)
+		for _, d := range h.Disputes {
+			if err := upsertDispute(ctx, tx, d, 0, now); err != nil {
+				return err
+			}
+		}
+		return raiseAtLarge(ctx, tx, s.stripe.live, now)
 	})
 }
 
@@ -113,10 +118,8 @@ func (s *Service) keepMove(ctx context.Context, tx pgx.Tx, t BalanceTransaction,
 	if err := upsertTransactions(ctx, tx, []BalanceTransaction{t}, now); err != nil {
 		return err
 	}
-	if _, err := insertEntry(ctx, tx, entryOf(t, o), now); err != nil || knownCategory(t.Category) {
-		return err
-	}
-	return upsertException(ctx, tx, exception{Kind: UnknownKind, Subject: t.ID, Order: o.Order, Details: map[string]any{"category": t.Category, "amount": t.Amount.String()}}, now)
+	_, err := insertEntry(ctx, tx, entryOf(t, o), now)
+	return err
 }
 
 // keepRefund makes a refund here what Stripe says of it. The first word of one that
@@ -138,27 +141,15 @@ func (s *Service) keepRefund(ctx context.Context, tx pgx.Tx, o Order, charge str
 	if err := updateRefunding(ctx, tx, charge); err != nil {
 		return err
 	}
-	switch {
-	case was == RefundApproved && here.State != RefundFailed:
-		if !here.KeepAccess {
-			if err := s.revoke(ctx, tx, o, now); err != nil {
-				return err
-			}
+	if was != RefundApproved || here.State == RefundFailed {
+		return nil
+	}
+	if !here.KeepAccess {
+		if err := s.revoke(ctx, tx, o, now); err != nil {
+			return err
 		}
-		return s.sendRefundNotice(ctx, tx, o, here)
-	case here.State == RefundFailed && was != RefundFailed:
-		return upsertException(ctx, tx, exception{Kind: RefundNotDone, Subject: r.ID, Order: o.ID, Details: map[string]any{"failure": r.Failure}}, now)
-	case here.RequestedBy == 0 && o.SeatState == Granted && here.State != RefundFailed:
-		return upsertException(ctx, tx, exception{Kind: RefundAndAccess, Subject: r.ID, Order: o.ID}, now)
 	}
-	return nil
-}
-
-func (s *Service) keepDispute(ctx context.Context, tx pgx.Tx, o Order, d Dispute, now time.Time) error {
-	if err := upsertDispute(ctx, tx, d, o.ID, now); err != nil {
-		return err
-	}
-	return upsertException(ctx, tx, exception{Kind: Disputed, Subject: d.ID + "/" + d.Status, Order: o.ID, Details: map[string]any{"status": d.Status, "amount": d.Amount.String(), "reason": d.Reason}}, now)
+	return s.sendRefundNotice(ctx, tx, o, here)
 }
 
 // lock is an order with the lock of its payer, until the transaction ends.

@@ -219,7 +219,10 @@ func (s *Service) settle(ctx context.Context, id OrderID, state sessionState, wh
 		if o.State == was {
 			return nil
 		}
-		return s.audit(ctx, tx, "order_"+string(o.State), o, from, now)
+		if err := s.audit(ctx, tx, "order_"+string(o.State), o, from, now); err != nil {
+			return err
+		}
+		return s.check(ctx, tx, o.ID, now)
 	})
 	return o, err
 }
@@ -234,7 +237,7 @@ func (s *Service) grant(ctx context.Context, tx pgx.Tx, o *Order, now time.Time)
 	})
 	if errors.Is(err, lms.ErrAlreadyEnrolled) {
 		o.Enrollment = 0
-		return upsertException(ctx, tx, exception{Kind: NoEnrollment, Subject: orderObject(o.ID), Order: o.ID}, now)
+		return nil
 	}
 	if err != nil {
 		return err

@@ -31,15 +31,17 @@ func (s *Service) SyncPayout(ctx context.Context, id string, now time.Time) erro
 				return err
 			}
 		}
-		if p.Status == "failed" || p.Status == "canceled" || !p.Automatic {
-			return upsertException(ctx, tx, exception{Kind: PayoutNotDone, Subject: p.ID, Details: map[string]any{"status": p.Status, "failure": p.Failure, "amount": p.Amount.String()}}, now)
-		}
 		return nil
 	})
-	if err != nil || !p.Reconciled {
+	if err != nil {
 		return err
 	}
-	return s.readLines(ctx, p, now)
+	if p.Reconciled {
+		if err := s.readLines(ctx, p, now); err != nil {
+			return err
+		}
+	}
+	return raiseAtLarge(ctx, s.DB, s.stripe.live, now)
 }
 
 // payoutOfMove is the payout that carried a move: its own is not carried by another,
@@ -69,12 +71,7 @@ func (s *Service) readLines(ctx context.Context, p Payout, now time.Time) error 
 	if err != nil {
 		return err
 	}
-	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if err := updateReconciled(ctx, tx, p.ID, lines, sum, now); err != nil || sum == p.Amount {
-			return err
-		}
-		return upsertException(ctx, tx, exception{Kind: PayoutSum, Subject: p.ID, Details: map[string]any{"payout": p.Amount.String(), "lines": sum.String()}}, now)
-	})
+	return updateReconciled(ctx, s.DB, p.ID, lines, sum, now)
 }
 
 // readUnknown reads the charges that the lines of a page are about and that were never
@@ -142,11 +139,6 @@ func (s *Service) keepPage(ctx context.Context, page []BalanceTransaction, now t
 			if err := s.enter(ctx, tx, o, []BalanceTransaction{t}, now); err != nil {
 				return err
 			}
-			if o.ID == 0 && t.Category == "charge" {
-				if err := upsertException(ctx, tx, exception{Kind: WrongMetadata, Subject: t.Source}, now); err != nil {
-					return err
-				}
-			}
 		}
 		return nil
 	})
@@ -161,7 +153,8 @@ type Reconciled struct {
 }
 
 // Reconcile reads the payouts that were made in a stretch of days, with everything
-// that they carried.
+// that they carried, asks for the events that no webhook told of, and finds what is
+// wrong with anything that is kept.
 //
 // Errors: ErrStripeSilent.
 func (s *Service) Reconcile(ctx context.Context, from, through lms.Date, now time.Time) (done Reconciled, err error) {
@@ -178,6 +171,7 @@ func (s *Service) Reconcile(ctx context.Context, from, through lms.Date, now tim
 			done.Tied++
 		}
 	}
+	err = errors.Join(err, s.noteAccount(ctx, now), s.ListMissed(ctx, now.Add(-listedNightly), now), s.checkFrom(ctx, firstOrder, now))
 	open, countErr := countOpen(ctx, s.DB)
 	done.Exceptions = open
 	return done, errors.Join(err, countErr)

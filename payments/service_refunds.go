@@ -130,7 +130,7 @@ func (s *Service) SendRefund(ctx context.Context, id RefundID, now time.Time) er
 		return err
 	}
 	if now.Sub(*r.SentAt) > resendWithin {
-		return upsertException(ctx, s.DB, exception{Kind: RefundNotDone, Subject: refundObject(id), Order: r.Order}, now)
+		return s.check(ctx, s.DB, r.Order, now)
 	}
 	if err := s.stripe.refund(ctx, r); errors.Is(err, ErrRefundRefused) {
 		return s.refuseRefund(ctx, id, err, now)
@@ -155,7 +155,7 @@ func (s *Service) refuseRefund(ctx context.Context, id RefundID, refusal error, 
 		if err := updateRefunding(ctx, tx, r.Charge); err != nil {
 			return err
 		}
-		return upsertException(ctx, tx, exception{Kind: RefundNotDone, Subject: refundObject(r.ID), Order: r.Order, Details: map[string]any{"failure": r.Failure}}, now)
+		return s.check(ctx, tx, r.Order, now)
 	})
 }
 

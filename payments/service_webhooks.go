@@ -29,8 +29,7 @@ var ErrSignature = lms.NewError(lms.Invalid, "webhook_signature")
 func (s *Service) Receive(ctx context.Context, payload []byte, header string, now time.Time) error {
 	if err := s.verify(payload, header, now); err != nil {
 		s.Log.Error("a webhook was refused", "error", err)
-		e := exception{Kind: BadSignature, Subject: lms.DateOf(now).String(), Details: map[string]any{"why": err.Error()}}
-		return errors.Join(ErrSignature.Because(err), upsertException(ctx, s.DB, e, now))
+		return errors.Join(ErrSignature.Because(err), raiseRefused(ctx, s.DB, err.Error(), now))
 	}
 	e, err := readEvent(payload)
 	if err != nil {
@@ -97,26 +96,47 @@ func (s *Service) Process(ctx context.Context, id string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if e.APIVersion != stripe.APIVersion {
-		s.Log.Error("an event has another API version", "event", e.ID, "version", e.APIVersion)
-		if err := upsertException(ctx, s.DB, exception{Kind: UnknownKind, Subject: e.ID, Details: map[string]any{"version": e.APIVersion}}, now); err != nil {
+	outcome, odd := "wrong mode", e.Livemode != s.stripe.live
+	if !odd {
+		if outcome, err = s.dispatch(ctx, e, now); err != nil {
 			return err
 		}
 	}
-	if e.Livemode != s.stripe.live {
-		x := exception{Kind: WrongMode, Subject: e.ID, Details: map[string]any{"livemode": e.Livemode}}
-		return errors.Join(upsertException(ctx, s.DB, x, now), updateProcessed(ctx, s.DB, id, "wrong mode", now))
+	if e.APIVersion != stripe.APIVersion {
+		s.Log.Error("an event has another API version", "event", e.ID, "version", e.APIVersion)
+		odd = true
 	}
-	outcome, err := s.dispatch(ctx, e, now)
-	if err != nil {
+	if err := updateProcessed(ctx, s.DB, id, outcome, now); err != nil || !odd && outcome != noOrder {
 		return err
 	}
-	return updateProcessed(ctx, s.DB, id, outcome, now)
+	return raiseAtLarge(ctx, s.DB, s.stripe.live, now)
+}
+
+// What events are about.
+const (
+	aboutSession = "session"
+	aboutCharge  = "charge"
+	aboutRefund  = "refund"
+	aboutDispute = "dispute"
+	aboutPayout  = "payout"
+)
+
+// eventTypes are the events that have an effect, each with what it is about: those that
+// the webhook endpoint subscribes to (docs/stripe.md).
+var eventTypes = map[string]string{
+	"checkout.session.completed": aboutSession, "checkout.session.async_payment_succeeded": aboutSession,
+	"checkout.session.async_payment_failed": aboutSession, "checkout.session.expired": aboutSession,
+	"charge.succeeded": aboutCharge, "charge.refunded": aboutCharge,
+	"charge.refund.updated":  aboutRefund,
+	"charge.dispute.created": aboutDispute, "charge.dispute.updated": aboutDispute, "charge.dispute.closed": aboutDispute,
+	"charge.dispute.funds_withdrawn": aboutDispute, "charge.dispute.funds_reinstated": aboutDispute,
+	"payout.created": aboutPayout, "payout.updated": aboutPayout, "payout.paid": aboutPayout, "payout.failed": aboutPayout,
+	"payout.canceled": aboutPayout, "payout.reconciliation_completed": aboutPayout,
 }
 
 func (s *Service) dispatch(ctx context.Context, e Event, now time.Time) (outcome string, err error) {
-	switch e.Type {
-	case "checkout.session.completed", "checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed", "checkout.session.expired":
+	switch eventTypes[e.Type] {
+	case aboutSession:
 		id, err := selectOrderID(ctx, s.DB, e.Object)
 		if errors.Is(err, lms.ErrNotFound) {
 			return s.adopt(ctx, e, now)
@@ -126,15 +146,15 @@ func (s *Service) dispatch(ctx context.Context, e Event, now time.Time) (outcome
 		}
 		_, err = s.Settle(ctx, id, now)
 		return "settled", err
-	case "charge.succeeded", "charge.updated", "charge.refunded":
+	case aboutCharge:
 		return s.syncCharge(ctx, e.Object, nil, now)
-	case "charge.refund.updated", "refund.created", "refund.updated", "refund.failed":
+	case aboutRefund:
 		charge, err := s.stripe.chargeOfRefund(ctx, e.Object)
 		return s.syncCharge(ctx, charge, err, now)
-	case "charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed", "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated":
+	case aboutDispute:
 		charge, err := s.stripe.chargeOfDispute(ctx, e.Object)
 		return s.syncCharge(ctx, charge, err, now)
-	case "payout.created", "payout.updated", "payout.paid", "payout.failed", "payout.canceled", "payout.reconciliation_completed":
+	case aboutPayout:
 		err := s.SyncPayout(ctx, e.Object, now)
 		if errors.Is(err, lms.ErrNotFound) {
 			return "not there any more", nil
@@ -156,6 +176,9 @@ func (s *Service) syncCharge(ctx context.Context, charge string, err error, now 
 	return "charge read", err
 }
 
+// noOrder is the outcome of an event about a session of no order here.
+const noOrder = "no order"
+
 // adopt finds the order of a session whose creation was never heard of: the answer was
 // lost, or has not been kept yet.
 func (s *Service) adopt(ctx context.Context, e Event, now time.Time) (string, error) {
@@ -165,7 +188,7 @@ func (s *Service) adopt(ctx context.Context, e Event, now time.Time) (string, er
 	}
 	o, err := selectOrder(ctx, s.DB, id)
 	if errors.Is(err, lms.ErrNotFound) || err == nil && o.Session != "" {
-		return "no order", upsertException(ctx, s.DB, exception{Kind: WrongMetadata, Subject: e.Object}, now)
+		return noOrder, nil
 	}
 	if err != nil {
 		return "", err

@@ -18,13 +18,15 @@ type Figures struct {
 	Cash     lms.Money // arrived at the bank
 }
 
-func selectFigures(ctx context.Context, db pg.Querier, from, through lms.Date) (Figures, error) {
-	return pg.Row[Figures](ctx, db, "select figures", `SELECT
+const figures = `SELECT
 			coalesce(-sum(l.amount) FILTER (WHERE l.account LIKE 'revenue/%'), 0)::bigint AS earned,
 			coalesce(sum(l.amount) FILTER (WHERE l.account LIKE 'refunds/%'), 0)::bigint AS refunded,
 			coalesce(sum(l.amount) FILTER (WHERE l.account IN ('fees', 'dispute_fees')), 0)::bigint AS fees,
 			coalesce(sum(l.amount) FILTER (WHERE l.account = 'bank'), 0)::bigint AS cash
-		FROM payments.entries e JOIN payments.entry_lines l ON l.entry = e.id WHERE e.effective_on BETWEEN $1 AND $2`, from, through)
+		FROM payments.entries e JOIN payments.entry_lines l ON l.entry = e.id WHERE e.effective_on`
+
+func selectFigures(ctx context.Context, db pg.Querier, from, through lms.Date) (Figures, error) {
+	return pg.Row[Figures](ctx, db, "select figures", figures+` BETWEEN $1 AND $2`, from, through)
 }
 
 // FoundOrder is an order in a list of finance's.
@@ -40,6 +42,11 @@ type FoundOrder struct {
 	Open      int // exceptions
 }
 
+// selectLastOrder is the newest order.
+func selectLastOrder(ctx context.Context, db pg.Querier) (OrderID, error) {
+	return pg.Value[OrderID](ctx, db, "select last order", `SELECT coalesce(max(id), 0) FROM payments.orders`)
+}
+
 const foundOrders = ` FROM payments.orders o JOIN payments.lines l ON l."order" = o.id 
 	JOIN accounts.pub_identities i ON i.person = o.payer JOIN accounts.pub_people p ON p.person = i.canonical
 	LEFT JOIN LATERAL (SELECT coalesce(sum(refunding), 0)::bigint AS refunding FROM payments.charges WHERE "order" = o.id) c ON true
@@ -52,11 +59,12 @@ func countOrders(ctx context.Context, db pg.Querier, state, text string) (int, e
 	return pg.Value[int](ctx, db, "count orders", `SELECT count(*)`+foundOrders, state, text)
 }
 
-func selectFoundOrders(ctx context.Context, db pg.Querier, state, text string, limit, offset int) ([]FoundOrder, error) {
+// selectFoundOrders is orders up to one, the newest first.
+func selectFoundOrders(ctx context.Context, db pg.Querier, state, text string, upTo OrderID, limit, offset int) ([]FoundOrder, error) {
 	return pg.Rows[FoundOrder](ctx, db, "find orders", `SELECT o.id, o.created_at, p.given || ' ' || p.family AS name,
 			(SELECT max(m.mopd_id) FROM accounts.pub_mopd_ids m WHERE m.person = i.canonical) AS mopd_id, l.title, o.total, o.state, c.refunding,
 			(SELECT count(*) FROM payments.exceptions x WHERE x."order" = o.id AND x.state = 'open')::int AS open`+foundOrders+`
-		ORDER BY o.created_at DESC, o.id DESC LIMIT $3 OFFSET $4`, state, text, limit, offset)
+		AND o.id <= $3 ORDER BY o.created_at DESC, o.id DESC LIMIT $4 OFFSET $5`, state, text, upTo, limit, offset)
 }
 
 // Payer is who ordered.
@@ -117,8 +125,26 @@ const exceptions = `SELECT x.id, x.kind, x.subject, coalesce(x."order", 0) AS "o
 		coalesce(o.given || ' ' || o.family, '') AS owner_name, x.resolved_at, coalesce(r.given || ' ' || r.family, '') AS resolver
 	FROM payments.exceptions x LEFT JOIN accounts.pub_people o ON o.person = x.owner LEFT JOIN accounts.pub_people r ON r.person = x.resolved_by`
 
-func selectExceptions(ctx context.Context, db pg.Querier, state string, limit int) ([]Exception, error) {
-	return pg.Rows[Exception](ctx, db, "select exceptions", exceptions+` WHERE x.state = $1 ORDER BY CASE WHEN $1 = 'open' THEN x.found_at END, x.resolved_at DESC, x.id LIMIT $2`, state, limit)
+// ExceptionFilter says which exceptions are looked for.
+type ExceptionFilter struct {
+	State string
+	Kind  string       // "": any
+	Owner lms.PersonID // 0: any
+}
+
+func selectExceptions(ctx context.Context, db pg.Querier, f ExceptionFilter, limit, offset int) ([]Exception, error) {
+	return pg.Rows[Exception](ctx, db, "select exceptions", exceptions+` WHERE x.state = $1 AND ($2 = '' OR x.kind = $2) AND ($3::bigint = 0 OR x.owner = $3)
+		ORDER BY CASE WHEN $1 = 'open' THEN x.found_at END, x.resolved_at DESC, x.id LIMIT $4 OFFSET $5`, f.State, f.Kind, f.Owner, limit, offset)
+}
+
+// KindCount is how many exceptions of a kind there are.
+type KindCount struct {
+	Kind  string
+	Count int
+}
+
+func countKinds(ctx context.Context, db pg.Querier, state string) ([]KindCount, error) {
+	return pg.Rows[KindCount](ctx, db, "count kinds of exceptions", `SELECT kind, count(*)::int AS count FROM payments.exceptions WHERE state = $1 GROUP BY kind ORDER BY count(*) DESC, kind`, state)
 }
 
 func countOpen(ctx context.Context, db pg.Querier) (int, error) {

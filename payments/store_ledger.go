@@ -15,12 +15,12 @@ func upsertCharge(ctx context.Context, tx pgx.Tx, c Charge, order OrderID, now t
 	if c.Transaction != nil {
 		transaction = c.Transaction.ID
 	}
-	return pg.Exec(ctx, tx, "keep charge", `INSERT INTO payments.charges (id, "order", payment_intent, amount, currency, balance_transaction, created_at, metadata_order, livemode, seen_at)
-		VALUES ($1, nullif($2, 0), nullif($3, ''), $4, $5, nullif($6, ''), $7, $8, $9, $10)
+	return pg.Exec(ctx, tx, "keep charge", `INSERT INTO payments.charges (id, "order", payment_intent, amount, currency, balance_transaction, created_at, metadata_order, livemode, method, seen_at)
+		VALUES ($1, nullif($2, 0), nullif($3, ''), $4, $5, nullif($6, ''), $7, $8, $9, $10, $11)
 		ON CONFLICT (id) DO UPDATE SET "order" = coalesce(payments.charges."order", excluded."order"), amount = excluded.amount, currency = excluded.currency,
 			balance_transaction = coalesce(excluded.balance_transaction, payments.charges.balance_transaction), metadata_order = excluded.metadata_order,
-			livemode = excluded.livemode, seen_at = excluded.seen_at`,
-		c.ID, order, c.PaymentIntent, c.Amount, c.Currency, transaction, c.CreatedAt, c.Order, c.Live, now)
+			livemode = excluded.livemode, method = excluded.method, seen_at = excluded.seen_at`,
+		c.ID, order, c.PaymentIntent, c.Amount, c.Currency, transaction, c.CreatedAt, c.Order, c.Live, c.Method, now)
 }
 
 func upsertTransactions(ctx context.Context, tx pgx.Tx, list []BalanceTransaction, now time.Time) error {
@@ -62,18 +62,27 @@ func selectWithoutEntry(ctx context.Context, db pg.Querier, list []BalanceTransa
 	return absent, err
 }
 
-// insertEntry keeps an entry unless its reference is there already, and tells whether
-// it is new.
+// insertEntry keeps an entry, on an open day, unless its reference is there already, and
+// tells whether it is new.
 func insertEntry(ctx context.Context, tx pgx.Tx, e Entry, now time.Time) (bool, error) {
+	closed, err := lockBooks(ctx, tx)
+	if err != nil {
+		return false, err
+	}
+	e = e.within(closed, lms.DateOf(now))
+	var belongsOn *lms.Date
+	if !e.BelongsOn.IsZero() {
+		belongsOn = &e.BelongsOn
+	}
 	accounts, amounts := make([]string, len(e.Lines)), make([]int64, len(e.Lines))
 	for i, l := range e.Lines {
 		accounts[i], amounts[i] = l.Account, int64(l.Amount)
 	}
 	return pg.Changed(ctx, tx, "insert entry", `WITH e AS (
-			INSERT INTO payments.entries (kind, reference, "order", effective_at, effective_on, recorded_at, note)
-			VALUES ($1, $2, nullif($3, 0), $4, $5, $6, $7) ON CONFLICT (reference) DO NOTHING RETURNING id
+			INSERT INTO payments.entries (kind, reference, "order", effective_at, effective_on, recorded_at, note, belongs_on)
+			VALUES ($1, $2, nullif($3, 0), $4, $5, $6, $7, $10) ON CONFLICT (reference) DO NOTHING RETURNING id
 		) INSERT INTO payments.entry_lines (entry, account, amount) SELECT e.id, l.account, l.amount FROM e, unnest($8::text[], $9::bigint[]) AS l (account, amount)`,
-		e.Kind, e.Reference, e.Order, e.EffectiveAt, e.EffectiveOn, now, e.Note, accounts, amounts)
+		e.Kind, e.Reference, e.Order, e.EffectiveAt, e.EffectiveOn, now, e.Note, accounts, amounts, belongsOn)
 }
 
 // insertAccounts opens the two accounts of a course.
@@ -89,24 +98,5 @@ type Balance struct {
 }
 
 func selectBalances(ctx context.Context, db pg.Querier) ([]Balance, error) {
-	return pg.Rows[Balance](ctx, db, "select balances", `SELECT account, sum(amount)::bigint AS amount FROM payments.entry_lines GROUP BY account ORDER BY account`)
-}
-
-// exception is something that somebody has to look at.
-type exception struct {
-	Kind    string
-	Subject string // id of what it is about
-	Order   OrderID
-	Details map[string]any
-}
-
-// upsertException raises an exception, or notes that one that is there is still so.
-func upsertException(ctx context.Context, db pg.Execer, e exception, now time.Time) error {
-	details := e.Details
-	if details == nil {
-		details = map[string]any{}
-	}
-	return pg.Exec(ctx, db, "raise exception", `INSERT INTO payments.exceptions (kind, subject, "order", details, found_at, seen_at) VALUES ($1, $2, nullif($3, 0), $4, $5, $5)
-		ON CONFLICT (kind, subject) DO UPDATE SET seen_at = excluded.seen_at, times = payments.exceptions.times + 1, details = excluded.details`,
-		e.Kind, e.Subject, e.Order, details, now)
+	return pg.Rows[Balance](ctx, db, "select balances", `SELECT account, sum(amount)::bigint AS amount FROM payments.entry_lines GROUP BY account HAVING sum(amount) <> 0 ORDER BY account`)
 }

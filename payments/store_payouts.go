@@ -16,8 +16,8 @@ func upsertPayout(ctx context.Context, tx pgx.Tx, p Payout, now time.Time) error
 		p.ID, p.Amount, p.Status, p.Automatic, p.Failure, p.ArrivesOn, p.CreatedAt, now)
 }
 
-func updateReconciled(ctx context.Context, tx pgx.Tx, id string, lines int, sum lms.Money, now time.Time) error {
-	return pg.Exec(ctx, tx, "note lines of payout", `UPDATE payments.payouts SET lines = $2, lines_sum = $3, reconciled_at = $4 WHERE id = $1`, id, lines, sum, now)
+func updateReconciled(ctx context.Context, db pg.Execer, id string, lines int, sum lms.Money, now time.Time) error {
+	return pg.Exec(ctx, db, "note lines of payout", `UPDATE payments.payouts SET lines = $2, lines_sum = $3, reconciled_at = $4 WHERE id = $1`, id, lines, sum, now)
 }
 
 // KeptPayout is a payout as finance sees it.

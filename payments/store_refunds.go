@@ -30,8 +30,8 @@ func selectPaidCharge(ctx context.Context, tx pgx.Tx, id OrderID) (paidCharge, e
 		FROM payments.charges c WHERE c."order" = $1 ORDER BY c.created_at LIMIT 1`, id)
 }
 
-func selectRefundPolicy(ctx context.Context, tx pgx.Tx, day lms.Date) (RefundPolicy, error) {
-	return pg.Row[RefundPolicy](ctx, tx, "select refund policy", `SELECT days, second_over FROM payments.refund_policies WHERE effective_from <= $1 ORDER BY effective_from DESC LIMIT 1`, day)
+func selectRefundPolicy(ctx context.Context, db pg.Querier, day lms.Date) (RefundPolicy, error) {
+	return pg.Row[RefundPolicy](ctx, db, "select refund policy", `SELECT days, second_over FROM payments.refund_policies WHERE effective_from <= $1 ORDER BY effective_from DESC LIMIT 1`, day)
 }
 
 // updateRefunding notes what the refunds of a charge give back, in a transaction that has

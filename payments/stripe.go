@@ -169,6 +169,9 @@ func chargeOf(c *stripe.Charge) Charge {
 	if c.PaymentIntent != nil {
 		charge.PaymentIntent = c.PaymentIntent.ID
 	}
+	if m := c.PaymentMethodDetails; m != nil {
+		charge.Method = string(m.Type)
+	}
 	if t := c.BalanceTransaction; t != nil && t.ReportingCategory != "" {
 		transaction := transactionOf(t)
 		charge.Transaction = &transaction

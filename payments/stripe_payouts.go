@@ -2,6 +2,12 @@ package payments
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/stripe/stripe-go/v76"
@@ -62,6 +68,47 @@ func (g *gateway) payouts(ctx context.Context, from, until time.Time) (list []Pa
 		list = append(list, payoutOf(i.Payout()))
 	}
 	return list, silent("list payouts", i.Err())
+}
+
+// account is the id of the account at Stripe that answers to the key; "" if a restricted
+// key may not read it.
+//
+// Errors: ErrStripeSilent.
+func (g *gateway) account() (string, error) {
+	a, err := g.api.Accounts.Get()
+	if refusal, ok := errors.AsType[*stripe.Error](err); ok && refusal.HTTPStatusCode == http.StatusForbidden {
+		return "", nil
+	}
+	if err != nil {
+		return "", silent("read the account", err)
+	}
+	return a.ID, nil
+}
+
+// events gives each event with an effect that was made in a stretch of time, the newest
+// first.
+//
+// Errors: ErrStripeSilent, and what each gives.
+func (g *gateway) events(ctx context.Context, from, until time.Time, each func(Event) error) error {
+	p := &stripe.EventListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: from.Unix(), LesserThan: until.Unix()}, Types: stripe.StringSlice(slices.Sorted(maps.Keys(eventTypes)))}
+	p.Context = ctx
+	p.Limit = stripe.Int64(mostOfStripe)
+	i := g.api.Events.List(p)
+	for i.Next() {
+		payload, err := json.Marshal(i.Event())
+		if err != nil {
+			return fmt.Errorf("keep a listed event: %w", err)
+		}
+		e, err := readEvent(payload)
+		if err != nil {
+			return err
+		}
+		e.Via = "list"
+		if err := each(e); err != nil {
+			return err
+		}
+	}
+	return silent("list events", i.Err())
 }
 
 // mostOfStripe is how many objects Stripe gives on one page.

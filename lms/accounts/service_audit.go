@@ -1,7 +1,6 @@
 package accounts
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -135,71 +134,31 @@ func (s *Service) ExportTrail(ctx context.Context, v lms.Viewer, f AuditFilter, 
 	}
 	// It is read after the request's own time is over.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exportTime)
-	e := &export{ctx: ctx, cancel: cancel, s: s, filter: f, lang: lang}
-	e.table, err = sheet.NewWriter(&e.ready, e.head()...)
-	return e, err
-}
-
-// export is the table as it is being read.
-type export struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-	s      *Service
-	filter AuditFilter
-	lang   string
-	ready  bytes.Buffer
-	table  *sheet.Writer // writes to ready
-	done   bool
-}
-
-// Read reads on from the database whenever everything is given away. It fails rather
-// than ends where lines are missing.
-func (e *export) Read(p []byte) (int, error) {
-	for e.ready.Len() == 0 {
-		if e.done {
-			return 0, io.EOF
+	return sheet.Pages(s.auditHead(lang), func() (rows [][]string, last bool, err error) {
+		lines, older, err := s.trail(ctx, f, exportStep)
+		f.Before = older
+		for _, l := range lines {
+			rows = append(rows, s.auditRow(lang, l))
 		}
-		if err := e.readOn(); err != nil {
-			return 0, err
-		}
-	}
-	return e.ready.Read(p)
+		return rows, older == 0, err
+	}, cancel)
 }
 
-// Close lets go of the database.
-func (e *export) Close() error {
-	e.cancel()
-	return nil
-}
-
-func (e *export) readOn() error {
-	lines, older, err := e.s.trail(e.ctx, e.filter, exportStep)
-	if err != nil {
-		return err
-	}
-	e.filter.Before, e.done = older, older == 0
-	rows := make([][]string, len(lines))
-	for i, l := range lines {
-		rows[i] = e.row(l)
-	}
-	return e.table.Write(rows...)
-}
-
-func (e *export) head() (row []string) {
+func (s *Service) auditHead(lang string) (row []string) {
 	for _, name := range []string{"when", "who", "who_id", "what", "code", "whose", "whose_id", "object", "note", "from"} {
-		row = append(row, e.s.Words.Text(e.lang, "accounts.audit."+name))
+		row = append(row, s.Words.Text(lang, "accounts.audit."+name))
 	}
 	return row
 }
 
-func (e *export) row(l AuditLine) []string {
+func (s *Service) auditRow(lang string, l AuditLine) []string {
 	who := l.ActorName
 	if l.Actor == 0 {
-		who = e.s.Words.Text(e.lang, "accounts.audit.system")
+		who = s.Words.Text(lang, "accounts.audit.system")
 	}
 	return []string{
 		l.At.In(lms.Central).Format(time.RFC3339),
-		who, number(l.ActorMOPDID), e.s.ActionText(e.lang, l.Action), l.Action,
+		who, number(l.ActorMOPDID), s.ActionText(lang, l.Action), l.Action,
 		l.SubjectName, number(l.SubjectMOPDID), l.Object, l.Note, l.Origin,
 	}
 }

@@ -154,6 +154,7 @@ func (v *views) funcs(lang string) template.FuncMap {
 		"t":        func(key string, args ...any) (string, error) { return v.words.Write(lang, key, args...) },
 		"asset":    static.URL,
 		"date":     func(d lms.Date) string { return words.Date(lang, d) },
+		"month":    func(d lms.Date) string { return words.Month(lang, d) },
 		"instant":  func(t time.Time) string { return words.Instant(lang, t) },
 		"day":      lms.DateOf,
 		"sentence": func(e *lms.Error) string { return v.words.Sentence(lang, e) },

@@ -175,6 +175,14 @@ func Date(lang string, d lms.Date) string {
 	return fmt.Sprintf("%s %d, %d", d.Month, d.Day, d.Year)
 }
 
+// Month is the month of a day in words.
+func Month(lang string, d lms.Date) string {
+	if lang == "es" {
+		return fmt.Sprintf("%s de %d", monthsES[d.Month], d.Year)
+	}
+	return fmt.Sprintf("%s %d", d.Month, d.Year)
+}
+
 // Instant is an instant in words, in Central time.
 func Instant(lang string, t time.Time) string {
 	t = t.In(lms.Central)

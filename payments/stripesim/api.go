@@ -64,7 +64,9 @@ func (s *Sim) Handler() http.Handler {
 			api("GET /v1/"+path+"/{id}", s.retrieve(kind))
 		}
 	}
-	api("GET /v1/account", func(*http.Request) (any, error) { return object{"id": "acct_sim", "object": "account"}, nil })
+	api("GET /v1/account", func(*http.Request) (any, error) {
+		return object{"id": cmp.Or(s.state.Account, "acct_sim"), "object": "account"}, nil
+	})
 	mux.HandleFunc("GET /pay/{id}", s.payPage)
 	mux.HandleFunc("POST /pay/{id}", s.payForm)
 	return mux
@@ -210,6 +212,7 @@ func fits(o object, form url.Values) bool {
 	if hidden, _ := o["forgotten"].(bool); hidden {
 		return false
 	}
+	var types []string
 	for name := range form {
 		value := form.Get(name)
 		switch {
@@ -222,16 +225,14 @@ func fits(o object, form url.Values) bool {
 				return false
 			}
 		case strings.HasPrefix(name, "types["):
-			if !slices.Contains(form[name], o.text("type")) {
-				return false
-			}
+			types = append(types, value)
 		default:
 			if o.text(name) != value {
 				return false
 			}
 		}
 	}
-	return true
+	return types == nil || slices.Contains(types, o.text("type"))
 }
 
 // expands are the paths that a form asks to expand.

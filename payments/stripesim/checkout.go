@@ -143,11 +143,12 @@ func (s *Sim) pay(session object, card string) error {
 		s.tell("payment_intent.payment_failed", intent)
 		return &fault{http.StatusPaymentRequired, "card_error", "card_declined", cmp.Or(code, "invalid_number"), ""}
 	}
-	charge := s.charge(intent)
-	intent["status"], intent["latest_charge"] = "succeeded", charge.id()
 	session["status"], session["payment_status"], session["url"] = "complete", "paid", nil
+	intent["status"] = "succeeded"
+	if !s.faults.LoseCharges {
+		intent["latest_charge"] = s.charge(intent, "card").id()
+	}
 	s.tell("payment_intent.succeeded", intent)
-	s.tell("charge.succeeded", charge)
 	s.tell("checkout.session.completed", session)
 	return nil
 }
@@ -186,9 +187,8 @@ func (s *Sim) SettleLater(session string, paid bool) error {
 			s.tell("checkout.session.async_payment_failed", o)
 			return nil
 		}
-		charge := s.charge(intent)
+		charge := s.charge(intent, "us_bank_account")
 		intent["status"], intent["latest_charge"], o["payment_status"] = "succeeded", charge.id(), "paid"
-		s.tell("charge.succeeded", charge)
 		s.tell("checkout.session.async_payment_succeeded", o)
 		return nil
 	})

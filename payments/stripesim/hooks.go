@@ -16,9 +16,12 @@ import (
 type Faults struct {
 	Down        bool
 	HoldRefunds bool
-	Drop        int // webhooks that never leave
-	Repeat      int // more times that each webhook is sent
-	MisSign     int // webhooks signed with another secret
+	LoseCharges bool                      // payments succeed and name no charge
+	Alter       map[string]map[string]any // fields of new objects, by kind, that say something else
+	Delay       time.Duration             // until a webhook is sent
+	Drop        int                       // webhooks that never leave
+	Repeat      int                       // more times that each webhook is sent
+	MisSign     int                       // webhooks signed with another secret
 	Reorder     bool
 	Before      func(*http.Request) // a request is worked
 	After       func(*http.Request) // it was, and is not answered yet
@@ -54,7 +57,7 @@ func (s *Sim) tell(kind string, about object) {
 	}
 	for _, endpoint := range s.state.Lists["webhook_endpoint"] {
 		for range 1 + s.faults.Repeat {
-			d := delivery{event: event, endpoint: endpoint}
+			d := delivery{event: event, endpoint: endpoint, due: time.Now().Add(s.faults.Delay)}
 			if s.faults.Reorder {
 				s.hooks = slices.Insert(s.hooks, 0, d)
 			} else {

@@ -8,8 +8,14 @@ import (
 
 const disputeFee = 1500
 
-// feeOf is 2.9 % and 30 cents, half a cent up.
-func feeOf(amount int64) int64 { return (amount*29+500)/1000 + 30 }
+// feeOf is what Stripe takes of a charge: of a card's 2.9 % and 30 cents, of a bank
+// debit's 0.8 % and 5 dollars at most, half a cent up.
+func feeOf(amount int64, method string) int64 {
+	if method == "us_bank_account" {
+		return min((amount*8+500)/1000, 500)
+	}
+	return (amount*29+500)/1000 + 30
+}
 
 // move makes a balance transaction.
 func (s *Sim) move(kind, category, source string, amount, fee int64) object {
@@ -20,13 +26,25 @@ func (s *Sim) move(kind, category, source string, amount, fee int64) object {
 }
 
 // charge takes a payment intent's money.
-func (s *Sim) charge(intent object) object {
+func (s *Sim) charge(intent object, method string) object {
 	amount := intent.cents("amount")
 	charge := s.add("charge", "ch", object{
 		"amount": amount, "amount_captured": amount, "amount_refunded": int64(0), "currency": intent["currency"], "payment_intent": intent.id(), "paid": true, "captured": true,
-		"refunded": false, "disputed": false, "status": "succeeded", "metadata": intent["metadata"],
+		"refunded": false, "disputed": false, "status": "succeeded", "metadata": intent["metadata"], "payment_method_details": map[string]any{"type": method},
 	})
-	charge["balance_transaction"] = s.move("charge", "charge", charge.id(), amount, feeOf(amount)).id()
+	charge["balance_transaction"] = s.move("charge", "charge", charge.id(), amount, feeOf(amount, method)).id()
+	s.tell("charge.succeeded", charge)
+	return charge
+}
+
+// ChargeAtDashboard charges a card without a Checkout session, as somebody in Stripe's
+// dashboard would.
+func (s *Sim) ChargeAtDashboard(amount int64, metadata map[string]any) (charge string) {
+	s.alter(func() {
+		intent := s.add("payment_intent", "pi", object{"amount": amount, "currency": "usd", "status": "succeeded", "metadata": metadata})
+		charge = s.charge(intent, "card").id()
+		intent["latest_charge"] = charge
+	})
 	return charge
 }
 

@@ -6,7 +6,7 @@
 // What it does not do: 3-D Secure and other steps of a cardholder's bank, saved cards,
 // customers, coupons, taxes, currencies other than US dollars, capture apart from the
 // charge, Connect, manual payouts, evidence of disputes, search, and rate limits. Fees
-// are 2.9 % and 30 ¢ of every charge, $15 of a dispute. Of the parameters of a request
+// are 2.9 % and 30 ¢ of a card's charge, 0.8 % of a bank debit's, $15 of a dispute. Of the parameters of a request
 // it reads those that the product sends, and refuses the others of Checkout sessions
 // and refunds by name.
 package stripesim
@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"sync"
@@ -59,6 +60,7 @@ type state struct {
 	Seq     int
 	Offset  time.Duration
 	Version string // of the events
+	Account string // id
 }
 
 // object is an object of the API.
@@ -88,7 +90,7 @@ func (o object) cents(name string) int64 {
 func New(c Config) (*Sim, error) {
 	s := &Sim{Config: c, wake: make(chan struct{}, 1), retryGap: time.Second}
 	s.settled = sync.NewCond(&s.mu)
-	s.state = state{Objects: map[string]object{}, Lists: map[string][]string{}, Keys: map[string]answered{}, Secrets: map[string]string{}, Version: Version}
+	s.state = state{Objects: map[string]object{}, Lists: map[string][]string{}, Keys: map[string]answered{}, Secrets: map[string]string{}, Version: Version, Account: "acct_sim"}
 	if s.Client == nil {
 		s.Client = &http.Client{Timeout: 10 * time.Second}
 	}
@@ -159,6 +161,7 @@ func (s *Sim) add(kind, prefix string, o object) object {
 	for name, value := range o {
 		all[name] = value
 	}
+	maps.Copy(all, s.faults.Alter[kind])
 	s.state.Objects[id] = all
 	s.state.Lists[kind] = append(s.state.Lists[kind], id)
 	return all
@@ -180,6 +183,24 @@ func (s *Sim) each(kind string) (all []object) {
 	}
 	return all
 }
+
+// Change has an object say something else from now on, as no real account does.
+func (s *Sim) Change(id string, fields map[string]any) error {
+	return s.do(func() error {
+		o, found := s.state.Objects[id]
+		if !found {
+			return missing("object", id)
+		}
+		maps.Copy(o, fields)
+		return nil
+	})
+}
+
+// Speak has the account speak another API version in its events.
+func (s *Sim) Speak(version string) { s.alter(func() { s.state.Version = version }) }
+
+// Become has another account answer to the key.
+func (s *Sim) Become(account string) { s.alter(func() { s.state.Account = account }) }
 
 // Advance moves the account's clock; sessions whose time is over lapse.
 func (s *Sim) Advance(d time.Duration) {

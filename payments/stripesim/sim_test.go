@@ -125,7 +125,7 @@ func TestAPaymentReadsAsStripesDoes(t *testing.T) {
 	x := charge.BalanceTransaction
 	require.Equal(t, []int64{500, 45, 455}, []int64{x.Amount, x.Fee, x.Net})
 	require.Equal(t, stripe.BalanceTransactionReportingCategoryCharge, x.ReportingCategory)
-	require.Equal(t, []string{"payment_intent.succeeded", "charge.succeeded", "checkout.session.completed"}, a.told())
+	require.Equal(t, []string{"charge.succeeded", "payment_intent.succeeded", "checkout.session.completed"}, a.told())
 }
 
 func TestThePageTakesTheKnownCardsAndLeadsBack(t *testing.T) {
@@ -220,7 +220,7 @@ func TestWebhooksAreRepeatedUntilTheyAreTaken(t *testing.T) {
 	a := newAccount(t)
 	a.refuse = 2
 	a.paid()
-	require.ElementsMatch(t, []string{"payment_intent.succeeded", "charge.succeeded", "checkout.session.completed"}, a.told())
+	require.ElementsMatch(t, []string{"charge.succeeded", "payment_intent.succeeded", "checkout.session.completed"}, a.told())
 	a.Break(func(f *Faults) { f.Drop = 1; f.Repeat = 1 })
 	a.paid()
 	require.Len(t, a.told(), 4, "one of three is lost, the others come twice")
