@@ -45,6 +45,9 @@ func (h handlers) chart(ctx context.Context, month string, today lms.Date) (c ch
 	}
 	first := today.FirstOfMonth()
 	stretches, err = selectStretches(ctx, h.DB, first.AddMonths(1-chartMonths), first, "1 month")
+	for len(stretches) > 1 && stretches[len(stretches)-1].Figures == (Figures{}) {
+		stretches = stretches[:len(stretches)-1] // months before the first sale
+	}
 	c.Points = pointsOf(stretches)
 	return c, err
 }

@@ -205,5 +205,8 @@ type settingsPage struct {
 	Rate       web.Fields
 }
 
+// Closed tells whether the books were ever closed.
+func (p settingsPage) Closed() bool { return p.Books.After(firstDay) }
+
 // Percent is the share as people write it: "2.9".
 func (r FeeRate) Percent() string { return percent(r.Share) }

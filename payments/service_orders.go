@@ -93,6 +93,9 @@ func (s *Service) open(ctx context.Context, o Order, email string) (address stri
 	return address, updateSession(ctx, s.DB, o.ID, session, address)
 }
 
+// LastOrder is the newest order; 0 if there is none.
+func (s *Service) LastOrder(ctx context.Context) (OrderID, error) { return selectLastOrder(ctx, s.DB) }
+
 // Orders are a person's orders, the newest first.
 func (s *Service) Orders(ctx context.Context, p lms.PersonID) ([]Order, error) {
 	return selectOrdersOf(ctx, s.DB, p)

@@ -68,15 +68,20 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer a.Close()
-	if err := seed(ctx, a, caught.Apps.Secret, time.Now()); err != nil {
-		return fmt.Errorf("fill the demo: %w", err)
-	}
-
 	running, ctx := errgroup.WithContext(ctx)
-	running.Go(func() error { return a.Serve(ctx, l) })
-	running.Go(func() error { return a.Work(ctx) })
 	running.Go(func() error { return till.run(ctx) })
-	c.tell(settings.AppURL)
+	running.Go(func() error {
+		if err := seed(ctx, a, caught.Apps.Secret, time.Now()); err != nil {
+			return fmt.Errorf("fill the demo: %w", err)
+		}
+		if err := seedMonth(ctx, a, till, time.Now()); err != nil {
+			return fmt.Errorf("play the demo's month: %w", err)
+		}
+		running.Go(func() error { return a.Serve(ctx, l) })
+		running.Go(func() error { return a.Work(ctx) })
+		c.tell(settings.AppURL)
+		return nil
+	})
 	err = running.Wait()
 	fmt.Println("\nStopped. Everything is kept in " + c.Data)
 	return err

@@ -202,6 +202,14 @@ func (s *Sim) Speak(version string) { s.alter(func() { s.state.Version = version
 // Become has another account answer to the key.
 func (s *Sim) Become(account string) { s.alter(func() { s.state.Account = account }) }
 
+// MoveTo sets the account's clock.
+func (s *Sim) MoveTo(t time.Time) {
+	s.alter(func() {
+		s.state.Offset = t.Sub(s.Now())
+		s.lapse()
+	})
+}
+
 // Advance moves the account's clock; sessions whose time is over lapse.
 func (s *Sim) Advance(d time.Duration) {
 	s.alter(func() {
