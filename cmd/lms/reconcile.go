@@ -2,37 +2,37 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
+	"mopd/cmd/internal/app"
 	"mopd/lms"
-	"mopd/lms/pg"
-	"mopd/payments"
 )
 
 type reconcileCommand struct {
-	DatabaseURL string `help:"Postgres that keeps the ledger." env:"DATABASE_URL" required:"" placeholder:"postgres://…"`
-	StripeKey   string `help:"Key of Stripe's API." env:"STRIPE_SECRET_KEY" required:"" placeholder:"sk_live_…"`
-	StripeURL   string `help:"Stripe's API, where it is not the real one." name:"stripe-url" env:"STRIPE_URL" placeholder:"http://…"`
-	From        string `help:"First day of the payouts, such as 2026-07-01; a week ago if not said."`
-	To          string `help:"Last day; today if not said."`
+	app.Settings
+	From string `help:"First day of the payouts, such as 2026-07-01; a week ago if not said."`
+	To   string `help:"Last day; today if not said."`
 }
 
 // Run is called by kong.
 func (c *reconcileCommand) Run(ctx context.Context, log *slog.Logger) error {
+	if c.StripeKey == "" {
+		return errors.New("no key of Stripe's API is set")
+	}
 	now := time.Now()
 	from, through, err := c.days(lms.DateOf(now))
 	if err != nil {
 		return err
 	}
-	db, err := pg.Open(ctx, c.DatabaseURL)
+	a, err := app.New(ctx, c.Settings, time.Now, log)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
-	service := payments.New(payments.Dependencies{DB: db, Log: log, Settings: payments.Settings{Key: c.StripeKey, APIURL: c.StripeURL}})
-	done, err := service.Reconcile(ctx, from, through, now)
+	defer a.Close()
+	done, err := a.Payments.Reconcile(ctx, from, through, now)
 	fmt.Printf("%d payouts with %d lines read, %d are the sum of their lines; %d exceptions are open\n", done.Payouts, done.Lines, done.Tied, done.Exceptions)
 	return err
 }

@@ -6,8 +6,11 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"mopd/payments/stripesim"
 )
 
 // killsWorker starts a worker on what cause brings, waits until it is killed at a step
@@ -82,6 +85,52 @@ func TestFaultsAWorkerKilledAnywhereWhileAFeeIsGivenBackGivesItBackOnce(t *testi
 			"a revoked enrollment": `SELECT count(*) = 1 FROM enrollments.enrollments WHERE state = 'revoked'`,
 			"a balance":            `SELECT sum(amount) = 0 FROM payments.entry_lines`,
 			"no exception":         `SELECT count(*) = 0 FROM payments.exceptions`,
+		})
+	})
+}
+
+func TestFaultsReconcilingKilledAnywhereAndDoneAgainEntersEverythingOnce(t *testing.T) {
+	t.Parallel()
+	atEach(t, map[string]at{
+		"after the payouts are listed":                       {method: http.MethodGet, path: "/payouts", after: true},
+		"after a payout is read, before it is kept":          {method: http.MethodGet, path: "/payouts/po_", after: true},
+		"after its lines are read, before they are kept":     {method: http.MethodGet, path: "/balance_transactions", after: true},
+		"after an unknown charge is read, before it is kept": {method: http.MethodGet, path: "/disputes", after: true},
+		"before the account is read":                         {method: http.MethodGet, path: "/account"},
+		"after the events are listed, before they are kept":  {method: http.MethodGet, path: "/events", after: true},
+	}, func(s *shop, step at) {
+		worker := s.start("work")
+		s.pays(s.register())
+		s.settled()
+		worker.kill()
+		s.till.Break(func(f *stripesim.Faults) { f.Drop = 1 << 20 }) // no webhook tells of what follows
+		s.till.Advance(-time.Hour)
+		s.till.ChargeAtDashboard(700, map[string]any{})
+		payout, err := s.till.ClosePayout()
+		require.NoError(s, err)
+		require.NoError(s, s.till.PayPayout(payout))
+		s.till.Advance(time.Hour)
+
+		ready := make(chan struct{})
+		var first *process
+		s.till.Break(step.kills(func() {
+			<-ready
+			first.kill()
+		}))
+		first = s.start("reconcile")
+		close(ready)
+		<-first.done
+		require.Error(s, first.ended, "it was killed")
+		s.run("", "reconcile")
+		s.run("", "reconcile")
+		s.start("work")
+		s.until("every event is worked", `SELECT count(*) > 4 AND count(*) = count(processed_at) FROM payments.events`)
+		s.holds(map[string]string{
+			"a payout that ties":      `SELECT count(*) = 1 FROM payments.payouts WHERE lines = 2 AND lines_sum = amount AND reconciled_at IS NOT NULL`,
+			"one entry for each move": `SELECT count(*) = 3 FROM payments.entries e JOIN payments.balance_transactions t ON t.id = e.reference`,
+			"all money at the bank":   `SELECT sum(amount) = 0 FROM payments.entry_lines WHERE account = 'stripe'`,
+			"the exceptions":          `SELECT string_agg(DISTINCT kind, ' ' ORDER BY kind) = 'missed_event wrong_metadata' FROM payments.exceptions`,
+			"a balance":               `SELECT sum(amount) = 0 FROM payments.entry_lines`,
 		})
 	})
 }
