@@ -154,3 +154,21 @@ func TestAnEntryOnceKeptIsNeverChangedAndComesOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []Balance{{accountDisputeFees, 1500}, {accountDisputes, 500}, {accountStripe, -2000}}, found)
 }
+
+func TestWhatBelongsToAClosedDayAdjustsAnOpenOne(t *testing.T) {
+	t.Parallel()
+	day := func(d int) lms.Date { return lms.Date{Year: 2026, Month: 7, Day: d} }
+	for _, c := range []struct {
+		what               string
+		on, closed, today  lms.Date
+		effective, belongs lms.Date
+	}{
+		{"an open day stays", day(9), day(8), day(12), day(9), lms.Date{}},
+		{"a closed one adjusts today's", day(8), day(8), day(12), day(12), day(8)},
+		{"or the first open one, where today is closed", day(2), day(31), day(12), lms.Date{Year: 2026, Month: 8, Day: 1}, day(2)},
+	} {
+		e := Entry{EffectiveOn: c.on}.within(c.closed, c.today)
+		require.Equal(t, c.effective, e.EffectiveOn, c.what)
+		require.Equal(t, c.belongs, e.BelongsOn, c.what)
+	}
+}

@@ -39,6 +39,25 @@ type box struct {
 	clock  *clock
 	mail   *mailbox.Mailbox
 	stripe *stripesim.Sim
+	said   *said
+}
+
+// said is everything that the product logged.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 // clock runs like the real one, from wherever it is set to.
@@ -79,11 +98,13 @@ func newBoxAt(t testing.TB, h hosts, work bool) *box {
 	caught, err := mailbox.Start(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(caught.Stop)
-	b := &box{TB: t, clock: &clock{}, mail: caught}
+	b := &box{TB: t, clock: &clock{}, mail: caught, said: &said{}}
 	b.url = fmt.Sprintf("http://%s:%d", h.app, l.Addr().(*net.TCPAddr).Port)
 	till := newTill(t, b.clock, nil)
 	b.stripe = till.Sim
-	log := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := slog.New(slog.NewMultiHandler(
+		slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}),
+		slog.NewTextHandler(b.said, nil)))
 	b.App, err = app.New(t.Context(), app.Settings{
 		Stores: app.Stores{DatabaseURL: lmstest.DatabaseURL(t), S3Endpoint: store.Endpoint, S3AccessKey: store.AccessKey, S3SecretKey: store.SecretKey, S3Bucket: store.Bucket},
 		AppURL: b.url, ContentHost: h.content, SecretKey: strings.Repeat("k", 32), EmailCodes: true, DataKeys: []string{secrets.NewKey()},

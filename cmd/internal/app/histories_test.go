@@ -28,7 +28,7 @@ type history struct {
 	payouts  []string
 }
 
-const historySteps = 70
+const historySteps = 120
 
 func TestWhateverHappensInAnyOrderTheLedgerBalancesAndFollowsFromWhatStripeMoved(t *testing.T) {
 	t.Parallel()
@@ -41,7 +41,7 @@ func TestWhateverHappensInAnyOrderTheLedgerBalancesAndFollowsFromWhatStripeMoved
 	h := &history{box: newBoxAt(t, otherSite, false), random: rand.New(rand.NewPCG(seed, 0))}
 	h.sells("FIRE-1", "Fire safety", 500)
 	h.finance = lms.Viewer{Person: h.person("Fay", lms.Finance)}
-	steps := []func(){h.order, h.order, h.pay, h.pay, h.pay, h.payLater, h.settleLater, h.cancel, h.giveBack, h.giveBack, h.giveBackElsewhere, h.failRefund, h.dispute, h.decide, h.payOut, h.failPayout, h.hear, h.hear, h.hear, h.hear}
+	steps := []func(){h.order, h.order, h.pay, h.pay, h.pay, h.payLater, h.settleLater, h.cancel, h.giveBack, h.giveBack, h.giveBackElsewhere, h.failRefund, h.dispute, h.dispute, h.decide, h.decide, h.payOut, h.failPayout, h.hear, h.hear, h.hear, h.hear}
 	for range historySteps {
 		steps[h.random.IntN(len(steps))]()
 		h.balanced()

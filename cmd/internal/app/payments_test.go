@@ -390,9 +390,11 @@ func TestNoCardComesNear(t *testing.T) {
 	require.NoError(t, b.stripe.Settle(t.Context()))
 	for _, card := range []string{stripesim.CardDeclined, stripesim.CardThatPays, "4242 4242", "4000 0000"} {
 		require.NotContains(t, pages, card)
+		require.NotContains(t, b.said.String(), card, "in the log")
 		require.Zero(t, b.counts(`SELECT count(*) FROM regexp_matches(database_to_xml(true, false, '')::text, '`+card+`')`), "in a table")
 	}
 	require.NotZero(t, b.counts(`SELECT count(*) FROM regexp_matches(database_to_xml(true, false, '')::text, 'Fire safety')`), "the tables were read")
+	require.Contains(t, b.said.String(), "working jobs", "the log was read")
 }
 
 func TestAWebhookNeedsNoFormTokenButItsSignature(t *testing.T) {
@@ -509,4 +511,64 @@ func TestARefundInTheDashboardThatFailedBeforeItWasHeardOfLeavesAllToGiveBack(t 
 	require.Zero(t, b.counts(`SELECT refunding FROM payments.charges`))
 	require.Zero(t, b.counts(`SELECT sum(amount) FROM payments.entry_lines WHERE account = 'refunds/FIRE-1'`))
 	b.balanced()
+}
+
+func TestFinanceUnfoldsAFigureAndDownloadsItWithTheCodesOfTheState(t *testing.T) {
+	t.Parallel()
+	b, p := buyer(t)
+	p.buys("FIRE-1")
+	require.NoError(t, b.stripe.Settle(t.Context()))
+	b.worked()
+	p.signIn(b.person("Fay", lms.Finance))
+	p.open("/finance/settings")
+	p.sees("Revenue of FIRE-1")
+	p.fill(`input[name="revenue/FIRE-1"]`, "=0101-4120")
+	p.click(`form[action$="/accounts"] button`)
+	p.sees("The codes are saved.")
+	p.fill("#share", "much")
+	p.click(`form[action$="/rates"] button`)
+	p.sees("Enter a percentage between 0 and 100")
+	p.accessible("finance-settings-wrong")
+	p.fill("#share", "2.2")
+	p.fill("#fixed", "0.30")
+	p.click(`form[action$="/rates"] button`)
+	p.sees("The rate is saved.")
+
+	p.open("/finance")
+	p.click(`main table a[href*="account=revenue"]`)
+	p.sees("1 line, -$5.00 in all")
+	p.sees("=0101-4120")
+	p.accessibleInBoth("entries")
+	table := func(path string) string {
+		text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`fetch(`+js(path)+`).then(a => a.text())`, chromedp.EvalAwaitPromise))
+		require.NoError(t, err)
+		return text
+	}
+	lines := table("/finance/entries.csv?account=revenue")
+	require.Contains(t, lines, "revenue/FIRE-1,FIRE-1,'=0101-4120,-5.00,1,Maya Ortiz,", "no spreadsheet takes the code for a formula")
+	require.Len(t, strings.Split(strings.TrimSpace(lines), "\n"), 2)
+	require.Len(t, strings.Split(strings.TrimSpace(table("/finance/entries.csv")), "\n"), 6, "a head, and both entries")
+	require.Contains(t, table("/finance/orders.csv"), "Maya Ortiz")
+	require.Contains(t, table("/finance/payouts.csv"), "Fiscal year")
+	require.Equal(t, 4, b.counts(`SELECT count(*) FROM accounts.audit WHERE action = 'money_exported'`))
+	p.click(`main table a[href^="/finance/orders/"]`)
+	p.sees("In the ledger")
+	p.open("/finance/entries?course=NONE")
+	p.sees("No line fits")
+	p.accessible("entries-none")
+	p.open("/finance")
+	p.click(`a[href^="/finance?month="]`)
+	p.sees("The last twelve months")
+	p.accessible("finance-days")
+}
+
+func TestTheDatabaseAloneKeepsClosedBooksClosed(t *testing.T) {
+	t.Parallel()
+	b := newBoxAt(t, otherSite, false)
+	fay := b.person("Fay", lms.Finance)
+	today := lms.DateOf(b.clock.Now())
+	require.ErrorIs(t, b.Payments.CloseBooks(t.Context(), lms.Viewer{Person: fay}, today, "127.0.0.1", b.clock.Now()), lms.ErrForm, "today goes on")
+	require.NoError(t, b.Payments.CloseBooks(t.Context(), lms.Viewer{Person: fay}, today.AddDays(-1), "127.0.0.1", b.clock.Now()))
+	_, err := b.DB.Exec(t.Context(), `INSERT INTO payments.entries (kind, reference, effective_at, effective_on, recorded_at) VALUES ('charge', 'x', now(), $1, now())`, today.AddDays(-1))
+	require.Equal(t, "entries_period_open", pg.Violated(err))
 }
