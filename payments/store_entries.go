@@ -51,13 +51,14 @@ type FoundLine struct {
 	Name        string
 	MOPDID      lms.MOPDID
 	Reference   string
-	Source      string // at Stripe
-	Payout      string
+	Source      string // at Stripe; of what was earned that of the charge
+	Payout      string // that carried it
 	ArrivesOn   *lms.Date
 }
 
 const foundLines = ` FROM payments.entries e JOIN payments.entry_lines l ON l.entry = e.id JOIN payments.accounts a ON a.code = l.account
-	LEFT JOIN payments.balance_transactions t ON t.id = e.reference LEFT JOIN payments.payouts p ON p.id = t.payout
+	LEFT JOIN payments.balance_transactions t ON t.id = coalesce((SELECT c.balance_transaction FROM payments.charges c WHERE c."order" = e."order" AND e.kind = 'earned' ORDER BY c.created_at LIMIT 1), e.reference)
+	LEFT JOIN payments.payouts p ON p.id = t.payout
 	LEFT JOIN payments.orders o ON o.id = e."order" LEFT JOIN accounts.pub_identities i ON i.person = o.payer LEFT JOIN accounts.pub_people n ON n.person = i.canonical
 	WHERE e.effective_on BETWEEN $1 AND $2 AND (cardinality($3::text[]) = 0 OR split_part(l.account, '/', 1) = ANY($3)) AND ($4 = '' OR split_part(l.account, '/', 2) = $4)`
 

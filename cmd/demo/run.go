@@ -93,6 +93,7 @@ func (c *runCommand) tell(url string) {
 		fmt.Printf("    %-28s %s\n", p.Email, p.what)
 	}
 	fmt.Printf("\n  The second step of signing in, and whatever is mailed or texted, is at\n    %s/demo/mail\n", url)
+	fmt.Printf("\n  What Stripe does next, such as a dispute or a payout, is decided at\n    http://localhost:%d/control\n", c.Port+1)
 	fmt.Printf("\n  Everything is kept in %s\n  Ctrl-C stops.\n\n", c.Data)
 }
 

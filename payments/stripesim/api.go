@@ -65,8 +65,10 @@ func (s *Sim) Handler() http.Handler {
 		}
 	}
 	api("GET /v1/account", func(*http.Request) (any, error) {
-		return object{"id": cmp.Or(s.state.Account, "acct_sim"), "object": "account"}, nil
+		return object{"id": cmp.Or(s.state.Account, usualAccount), "object": "account"}, nil
 	})
+	mux.HandleFunc("GET /control", s.controlPage)
+	mux.HandleFunc("POST /control/{verb}", s.control)
 	mux.HandleFunc("GET /pay/{id}", s.payPage)
 	mux.HandleFunc("POST /pay/{id}", s.payForm)
 	return mux

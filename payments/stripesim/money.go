@@ -111,6 +111,17 @@ func (s *Sim) RefundAtDashboard(charge string, amount int64) (refund string, err
 	return refund, err
 }
 
+// refundRest gives back at the dashboard what is left of a charge.
+func (s *Sim) refundRest(charge string) error {
+	return s.do(func() error {
+		c, err := s.get("charge", charge)
+		if err == nil {
+			_, err = s.refund(c, c.cents("amount")-c.cents("amount_refunded"), map[string]any{})
+		}
+		return err
+	})
+}
+
 // FailRefund has the bank send a refund back.
 func (s *Sim) FailRefund(id string) error {
 	return s.do(func() error {

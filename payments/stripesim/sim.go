@@ -27,6 +27,9 @@ import (
 // Version is the API version that is spoken.
 const Version = "2023-10-16"
 
+// usualAccount is the id of the account.
+const usualAccount = "acct_sim"
+
 // Config is what a Sim needs.
 type Config struct {
 	Now    func() time.Time
@@ -90,7 +93,7 @@ func (o object) cents(name string) int64 {
 func New(c Config) (*Sim, error) {
 	s := &Sim{Config: c, wake: make(chan struct{}, 1), retryGap: time.Second}
 	s.settled = sync.NewCond(&s.mu)
-	s.state = state{Objects: map[string]object{}, Lists: map[string][]string{}, Keys: map[string]answered{}, Secrets: map[string]string{}, Version: Version, Account: "acct_sim"}
+	s.state = state{Objects: map[string]object{}, Lists: map[string][]string{}, Keys: map[string]answered{}, Secrets: map[string]string{}, Version: Version, Account: usualAccount}
 	if s.Client == nil {
 		s.Client = &http.Client{Timeout: 10 * time.Second}
 	}

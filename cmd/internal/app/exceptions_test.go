@@ -187,3 +187,27 @@ func (b *box) worked() {
 	b.Helper()
 	require.Eventually(b, func() bool { return b.counts(`SELECT count(*) FROM payments.events WHERE processed_at IS NULL`) == 0 }, time.Minute, 50*time.Millisecond)
 }
+
+func TestTheControlsOfTheStandInAreAPageThatDoesWhatItsButtonsSay(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.sells("FIRE-1", "Fire safety", 500)
+	b.paid("Maya")
+	p := b.newTab(t)
+	control := func(verb, says string) {
+		p.click(`form[action="/control/` + verb + `"] button`)
+		p.sees(says)
+	}
+	p.visit(b.stripe.URL + "/control")
+	p.accessible("stand-in-controls")
+	control("close-payout", "close-payout: done")
+	control("arrive", "arrive: done")
+	control("fail-payout", "fail-payout: done")
+	control("dispute", "dispute: done")
+	control("win", "win: done")
+	control("close-payout", "There is nothing to pay out.")
+	control("drop", "drop: done")
+	control("charge", "charge: done")
+	control("mend", "mend: done")
+	control("advance", "advance: done")
+}
