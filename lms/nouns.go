@@ -184,6 +184,21 @@ type Employment struct {
 	Source   string // "sign_up" or "import"
 }
 
+// YearStanding is how somebody's calendar year stands.
+type YearStanding struct {
+	Year        int
+	Counted     Hours
+	Required    Hours
+	HireMissing bool   // the requirement follows from the account, for want of a hire date
+	Owed        []Owed // by earlier years, the oldest first: what is earned next goes there
+}
+
+// Owed is what a year still lacks.
+type Owed struct {
+	Year  int
+	Hours Hours
+}
+
 // Purchase is what somebody asks for who registers for a course with a fee.
 type Purchase struct {
 	Person         Person

@@ -1,8 +1,7 @@
 package registry
 
 import (
-	"encoding/json"
-	"fmt"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/jackc/pgx/v5"
@@ -17,61 +16,45 @@ type handlers struct {
 	web *web.Server
 }
 
-type reportPage struct {
-	web.Page
-	Years []int // that can be chosen
-	Bar   web.YearBar
-	Rows  []reportRow
-}
+// typedInstant is how browsers write an instant of a form (HTML, datetime-local); it is
+// meant in America/Chicago.
+const typedInstant = "2006-01-02T15:04"
 
-type reportRow struct {
-	creditRow
-	From lms.Date // first creditable day, where the same course stood in the way
+// moment is what an address asks for; what it does not say, or nobody can know yet, is
+// now.
+func moment(c *fiber.Ctx, now time.Time) Moment {
+	m := Now(now)
+	if through, err := lms.ParseDate(c.Query("through")); err == nil && through.Before(m.Through) {
+		m.Through = through
+	}
+	if known, err := time.ParseInLocation(typedInstant, c.Query("known"), lms.Central); err == nil && known.Before(now) {
+		m.Known = known
+	}
+	return m
 }
 
 func (h handlers) report(c *fiber.Ctx) error {
-	today := lms.DateOf(h.web.Now())
-	year := c.QueryInt("year", today.Year)
-	if year != today.Year && year != today.Year-1 {
+	page := reportPage{Page: h.web.Page(c)}
+	page.Moment = moment(c, page.Now)
+	page.Asked = page.Moment != Now(page.Now)
+	this := page.Moment.Through.Year
+	page.Years = []int{this, this - 1}
+	year := c.QueryInt("year", this)
+	if year != this && year != this-1 {
 		return lms.ErrNotFound
 	}
-	page := reportPage{Page: h.web.Page(c), Years: []int{today.Year, today.Year - 1}}
 	err := pg.InTx(c.UserContext(), h.DB, func(tx pgx.Tx) error {
-		p := web.Viewer(c).ID
-		earned, required, err := h.Year(c.UserContext(), tx, p, year)
+		r, err := h.Record(c.UserContext(), tx, page.Viewer.ID, page.Moment)
 		if err != nil {
 			return err
 		}
-		page.Bar = web.NewYearBar(year, earned, required, today)
-		rows, err := selectCredits(c.UserContext(), tx, p, year)
-		if err != nil {
-			return err
-		}
-		page.Rows, err = reportRows(rows)
+		page.Bar = web.NewYearBar(r.Standing(year), page.Moment.Through)
+		page.Year = r.Year(year)
+		page.Rows, page.Later, err = reportRows(r, year)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	return h.web.Render(c, "registry/report", page)
-}
-
-func reportRows(credits []creditRow) ([]reportRow, error) {
-	var rows []reportRow
-	for _, credit := range credits {
-		row := reportRow{creditRow: credit}
-		var args struct{ From string }
-		if err := json.Unmarshal(credit.ReasonArgs, &args); err != nil {
-			return nil, fmt.Errorf("reason of credit %d: %w", credit.ID, err)
-		}
-		if args.From != "" {
-			from, err := lms.ParseDate(args.From)
-			if err != nil {
-				return nil, fmt.Errorf("reason of credit %d: %w", credit.ID, err)
-			}
-			row.From = from
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
 }

@@ -166,22 +166,24 @@ func (s *Service) record(ctx context.Context, tx pgx.Tx, who lms.PersonID, c lms
 	})
 }
 
-// Year is how a person's calendar year stands: the clock hours that count so far
-// and those that a full year asks for.
-func (s *Service) Year(ctx context.Context, tx pgx.Tx, p lms.PersonID, year int) (earned, required lms.Hours, err error) {
-	rows, err := selectCredits(ctx, tx, p, year)
+// Record is what was known of somebody's training at a moment.
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) Record(ctx context.Context, tx pgx.Tx, p lms.PersonID, m Moment) (Record, error) {
+	f, err := selectFacts(ctx, tx, p, m)
 	if err != nil {
-		return 0, 0, err
+		return Record{}, err
 	}
-	for _, r := range rows {
-		earned += r.Hours
-	}
-	policies, err := selectPolicies(ctx, tx)
-	if err != nil {
-		return 0, 0, err
-	}
-	required, err = policies.Required(year)
-	return earned, required, err
+	return record(f, m)
+}
+
+// Standing is how somebody's year stands today.
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) Standing(ctx context.Context, tx pgx.Tx, p lms.PersonID, now time.Time) (lms.YearStanding, error) {
+	m := Now(now)
+	r, err := s.Record(ctx, tx, p, m)
+	return r.Standing(m.Through.Year), err
 }
 
 // Employed records what was said of a person's work, in the caller's transaction.

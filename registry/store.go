@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -75,28 +74,6 @@ func insertDecision(ctx context.Context, tx pgx.Tx, id lms.CreditID, d decision,
 func insertBlock(ctx context.Context, tx pgx.Tx, id lms.CreditID, p lms.PersonID, c lms.CourseID, during lms.DateRange) error {
 	return pg.Exec(ctx, tx, "insert block", `INSERT INTO registry.credit_blocks (credit, person, course, during) VALUES ($1, $2, $3, daterange($4, $5))`,
 		id, p, c, during.From, during.Until)
-}
-
-// creditRow is a credit with what its latest decision says.
-type creditRow struct {
-	ID         lms.CreditID
-	EarnedOn   lms.Date
-	Title      string
-	Sponsor    string
-	Claimed    lms.Hours
-	Hours      lms.Hours
-	Status     lms.CreditStatus
-	Reason     string
-	ReasonArgs json.RawMessage
-}
-
-func selectCredits(ctx context.Context, tx pgx.Tx, p lms.PersonID, year int) ([]creditRow, error) {
-	return pg.Rows[creditRow](ctx, tx, "select credits", `SELECT c.id, c.earned_on, c.title, c.sponsor, c.quarters AS claimed,
-			d.quarters AS hours, d.status, d.reason, d.reason_args
-		FROM registry.credits c
-		JOIN LATERAL (SELECT * FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
-		WHERE c.person IN (SELECT person FROM accounts.pub_identities WHERE canonical = $1) AND c.earned_on >= make_date($2, 1, 1) AND c.earned_on < make_date($2 + 1, 1, 1)
-		ORDER BY c.earned_at, c.id`, p, year)
 }
 
 func insertEmployments(ctx context.Context, tx pgx.Tx, list []lms.Employment, now time.Time) error {

@@ -32,8 +32,8 @@ func (h handlers) home(c *fiber.Ctx) error {
 		for _, e := range mine {
 			page.add(courseOf(e, again, today), today)
 		}
-		earned, required, err := h.Registry.Year(ctx, tx, page.Viewer.ID, today.Year)
-		page.Bar = web.NewYearBar(today.Year, earned, required, today)
+		standing, err := h.Registry.Standing(ctx, tx, page.Viewer.ID, page.Now)
+		page.Bar = web.NewYearBar(standing, today)
 		return err
 	})
 	if err != nil {

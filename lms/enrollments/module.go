@@ -36,7 +36,8 @@ type Registry interface {
 	// EarnsAgain is the first creditable day of each course that would earn nothing on a day.
 	EarnsAgain(ctx context.Context, tx pgx.Tx, p lms.PersonID, day lms.Date) (map[lms.CourseID]lms.Date, error)
 	EnqueuePosting(ctx context.Context, tx pgx.Tx, e lms.EnrollmentID) error
-	Year(ctx context.Context, tx pgx.Tx, p lms.PersonID, year int) (earned, required lms.Hours, err error)
+	// Standing is how somebody's year stands. Errors: lms.ErrNotFound.
+	Standing(ctx context.Context, tx pgx.Tx, p lms.PersonID, now time.Time) (lms.YearStanding, error)
 }
 
 // Player stops a course that is set aside.

@@ -75,8 +75,8 @@ func (s standIn) EnqueuePosting(_ context.Context, _ pgx.Tx, e lms.EnrollmentID)
 	return nil
 }
 
-func (s standIn) Year(context.Context, pgx.Tx, lms.PersonID, int) (earned, required lms.Hours, err error) {
-	return 5, 48, nil
+func (s standIn) Standing(context.Context, pgx.Tx, lms.PersonID, time.Time) (lms.YearStanding, error) {
+	return lms.YearStanding{}, nil
 }
 
 func (s standIn) Fence(_ context.Context, _ pgx.Tx, p lms.PersonID) error {

@@ -131,7 +131,7 @@ func TestAMachinesFormOfAValueNeverReachesAPage(t *testing.T) {
 func TestAPastYearIsShortWhereThisYearHasHoursToGo(t *testing.T) {
 	t.Parallel()
 	today := lms.Date{Year: 2026, Month: 11, Day: 21}
-	this, past := NewYearBar(2026, 5, 48, today), NewYearBar(2025, 50, 48, today)
+	this, past := NewYearBar(lms.YearStanding{Year: 2026, Counted: 5, Required: 48}, today), NewYearBar(lms.YearStanding{Year: 2025, Counted: 50, Required: 48}, today)
 	require.Equal(t, lms.Hours(43), this.Missing)
 	require.False(t, this.Past)
 	require.Zero(t, past.Missing, "a surplus is nothing missing")

@@ -41,16 +41,15 @@ func (p Page) May(a lms.Action) bool { return lms.May(p.Viewer, a) }
 
 // YearBar is the progress of a calendar year toward the clock hours that it asks for.
 type YearBar struct {
-	Year             int
-	Earned, Required lms.Hours
-	Missing          lms.Hours
-	LastDay          lms.Date
-	Past             bool
+	lms.YearStanding
+	Missing lms.Hours
+	LastDay lms.Date
+	Past    bool
 }
 
 // NewYearBar is the bar of a year as seen today.
-func NewYearBar(year int, earned, required lms.Hours, today lms.Date) YearBar {
-	return YearBar{year, earned, required, max(0, required-earned), lms.Date{Year: year, Month: 12, Day: 31}, year < today.Year}
+func NewYearBar(s lms.YearStanding, today lms.Date) YearBar {
+	return YearBar{s, max(0, s.Required-s.Counted), lms.Date{Year: s.Year, Month: 12, Day: 31}, s.Year < today.Year}
 }
 
 // On tells whether the page lies under a path of the menu.

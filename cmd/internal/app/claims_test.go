@@ -15,6 +15,7 @@ import (
 	"mopd/lms/accounts"
 	"mopd/lms/lmstest"
 	"mopd/lms/pg"
+	"mopd/registry"
 )
 
 const earlierMaya = "mopd_id,given,family,born,email,hired_on\n204118,Maya,Ortiz,1988-04-17,old@example.org,2020-01-06\n"
@@ -63,9 +64,9 @@ func TestAMergedPersonKeepsEveryCreditAndGoesOnWithTheirCourse(t *testing.T) {
 	}
 
 	require.NoError(t, pg.InTx(t.Context(), b.DB, func(tx pgx.Tx) error {
-		earned, _, err := b.Registry.Year(t.Context(), tx, profile, lms.DateOf(now).Year)
+		record, err := b.Registry.Record(t.Context(), tx, profile, registry.Now(now.Add(b.Accounts.RecoveryWait)))
 		require.NoError(t, err)
-		require.Equal(t, once.Hours+twice.Hours, earned, "each course earns once")
+		require.Equal(t, once.Hours+twice.Hours, record.Year(lms.DateOf(now).Year).Earned, "each course earns once")
 		n, err := b.Registry.CountCredits(t.Context(), tx, profile)
 		require.NoError(t, err)
 		require.Equal(t, 3, n, "nothing is lost")

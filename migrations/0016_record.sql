@@ -1,0 +1,25 @@
+-- +goose Up
+-- Work has an end, and what was said of it may be replaced: the newest version of a chain counts.
+ALTER TABLE registry.employments
+    ADD COLUMN left_on date, -- last day of work; NULL: it goes on
+    ADD COLUMN replaces bigint CONSTRAINT employments_replaces_fkey REFERENCES registry.employments CONSTRAINT employments_replaces_key UNIQUE,
+    ADD COLUMN recorded_by bigint CONSTRAINT employments_recorded_by_fkey REFERENCES accounts.people,
+    ADD CONSTRAINT employments_left_after_hired CHECK (left_on >= hired_on),
+    DROP CONSTRAINT employments_source_known,
+    ADD CONSTRAINT employments_source_known CHECK (source IN ('sign_up', 'import', 'registrar'));
+
+ALTER TABLE registry.policies
+    DROP CONSTRAINT policies_kind_known,
+    ADD CONSTRAINT policies_kind_known CHECK (kind IN ('annual_hours', 'window', 'repeat_credit', 'proration'));
+INSERT INTO registry.policies (kind, value, effective_from, recorded_at) VALUES ('proration', 'by_month', '1990-01-01', '2026-01-01T06:00:00Z');
+
+-- What other features may know of accounts: when they were made.
+CREATE VIEW accounts.pub_accounts AS SELECT id AS person, recorded_at AS made_at FROM accounts.people;
+
+-- The profiles that were known at an instant to be one person's.
+CREATE FUNCTION accounts.pub_profiles_at(who bigint, known timestamptz) RETURNS SETOF bigint LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE profiles (person) AS (
+        SELECT who UNION SELECT m.from_person FROM accounts.merges m JOIN profiles p ON m.into_person = p.person WHERE m.recorded_at <= known
+    ) SELECT person FROM profiles
+$$;
+CREATE INDEX merges_into_person ON accounts.merges (into_person);

@@ -1,0 +1,69 @@
+package registry
+
+import (
+	"net/url"
+	"strconv"
+
+	"mopd/lms"
+	"mopd/lms/web"
+)
+
+type reportPage struct {
+	web.Page
+	Moment Moment
+	Asked  bool  // another moment than now
+	Years  []int // that can be chosen
+	Bar    web.YearBar
+	Year   AllocatedYear
+	Rows   []reportRow
+	Later  []reportRow // of later years, that made up something of this one
+}
+
+// At is the address of a year's report at the same moment.
+func (p reportPage) At(year int) string {
+	q := url.Values{"year": {strconv.Itoa(year)}}
+	if p.Asked {
+		q.Set("through", p.Moment.Through.String())
+		q.Set("known", p.KnownTyped())
+	}
+	return "/report?" + q.Encode()
+}
+
+// KnownTyped is the instant as a form takes it.
+func (p reportPage) KnownTyped() string { return p.Moment.Known.In(lms.Central).Format(typedInstant) }
+
+// reportRow is a credit with where it counts.
+type reportRow struct {
+	Recorded
+	From  lms.Date // first creditable day, where the same course stood in the way
+	Parts []Part
+	Here  lms.Hours // of it, for the year of the report
+}
+
+// Elsewhere tells whether some of the credit counts for another year than its own.
+func (r reportRow) Elsewhere() bool {
+	return len(r.Parts) > 1 || len(r.Parts) == 1 && r.Parts[0].Year != r.EarnedOn.Year
+}
+
+// reportRows are the credits of a year, and those of later years that made up something
+// of it.
+func reportRows(r Record, year int) (rows, later []reportRow, err error) {
+	for _, c := range r.Credits {
+		row := reportRow{Recorded: c, Parts: r.Of(c.ID)}
+		if row.From, err = c.Again(); err != nil {
+			return nil, nil, err
+		}
+		for _, p := range row.Parts {
+			if p.Year == year {
+				row.Here = p.Hours
+			}
+		}
+		switch {
+		case c.EarnedOn.Year == year:
+			rows = append(rows, row)
+		case row.Here > 0:
+			later = append(later, row)
+		}
+	}
+	return rows, later, nil
+}

@@ -1,0 +1,95 @@
+package registry
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"mopd/lms"
+)
+
+// Moment is what a record is asked for: the training completed through a day, as it was
+// known at an instant. Facts are never edited, so that asking again gives the same.
+type Moment struct {
+	Through lms.Date
+	Known   time.Time
+}
+
+// Now is the moment of what is known of everything until today.
+func Now(now time.Time) Moment { return Moment{lms.DateOf(now), now} }
+
+// Recorded is a credit with what the latest decision known of it says.
+type Recorded struct {
+	ID         lms.CreditID
+	EarnedOn   lms.Date
+	EarnedAt   time.Time
+	Title      string
+	Sponsor    string
+	Claimed    lms.Hours
+	Hours      lms.Hours // that stand
+	Status     lms.CreditStatus
+	Reason     string
+	ReasonArgs json.RawMessage
+}
+
+// Again is the first creditable day, where the same course stood in the way.
+func (r Recorded) Again() (lms.Date, error) {
+	var args struct{ From string }
+	if err := json.Unmarshal(r.ReasonArgs, &args); err != nil {
+		return lms.Date{}, fmt.Errorf("reason of credit %d: %w", r.ID, err)
+	}
+	if args.From == "" {
+		return lms.Date{}, nil
+	}
+	return lms.ParseDate(args.From)
+}
+
+// Record is what is known of somebody's training at a moment.
+type Record struct {
+	Moment
+	Credits []Recorded // as they were completed
+	Allocation
+}
+
+// Standing is how a year stands, with what earlier years still lack.
+func (r Record) Standing(year int) lms.YearStanding {
+	y := r.Year(year)
+	s := lms.YearStanding{Year: year, Counted: y.Counted(), Required: y.Hours, HireMissing: y.Missing}
+	for _, earlier := range r.Years {
+		if earlier.Year < year && earlier.Short() > 0 {
+			s.Owed = append(s.Owed, lms.Owed{Year: earlier.Year, Hours: earlier.Short()})
+		}
+	}
+	return s
+}
+
+// facts are what a record is computed from.
+type facts struct {
+	policies lms.Policies
+	employed []lms.DateRange // known with a hire date
+	madeOn   lms.Date        // the account
+	credits  []Recorded
+}
+
+// record computes a record from what is known at a moment (rules §1, §2).
+func record(f facts, m Moment) (Record, error) {
+	first := f.madeOn.Year
+	for _, e := range f.employed {
+		first = min(first, e.From.Year)
+	}
+	var requirements []Requirement
+	for year := first; year <= m.Through.Year; year++ {
+		r, err := requirementOf(year, f.employed, f.madeOn, f.policies)
+		if err != nil {
+			return Record{}, err
+		}
+		requirements = append(requirements, r)
+	}
+	var standing []StandingCredit
+	for _, c := range f.credits {
+		if c.Hours > 0 {
+			standing = append(standing, StandingCredit{ID: c.ID, EarnedOn: c.EarnedOn, EarnedAt: c.EarnedAt, Hours: c.Hours})
+		}
+	}
+	return Record{Moment: m, Credits: f.credits, Allocation: Allocate(requirements, standing)}, nil
+}
