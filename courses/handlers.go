@@ -101,6 +101,11 @@ func (h handlers) course(c *fiber.Ctx) error {
 		}
 		page.Order = waiting[course.ID]
 	}
+	if page.Viewer != nil && page.MayEarn() {
+		if page.Would, err = h.Registry.Would(c.UserContext(), page.Viewer.ID, course.Hours, page.Now); err != nil {
+			return err
+		}
+	}
 	return h.web.Render(c, "courses/course", page)
 }
 

@@ -32,6 +32,12 @@ type Payments interface {
 	Waiting(ctx context.Context, p lms.PersonID) (map[lms.CourseID]string, error)
 }
 
+// Registry tells what a course would do for somebody.
+type Registry interface {
+	// Would is for which years the hours of a course would count that is completed today.
+	Would(ctx context.Context, p lms.PersonID, hours lms.Hours, now time.Time) ([]lms.YearHours, error)
+}
+
 // Standings tells what each course is to a person, for the catalog.
 type Standings interface {
 	Standings(ctx context.Context, p lms.PersonID, today lms.Date) (map[lms.CourseID]lms.Standing, error)
@@ -58,6 +64,7 @@ type Dependencies struct {
 	Audit     Auditor
 	People    People
 	Standings Standings // for the pages alone
+	Registry  Registry  // for the pages alone
 	Payments  Payments  // for the pages alone
 }
 

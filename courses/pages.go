@@ -60,10 +60,19 @@ func (p catalogPage) Next() int {
 type coursePage struct {
 	web.Page
 	listing
-	Withdrawn bool   // its versions are all retired
-	Sold      bool   // fees can be paid
-	Order     string // path of the viewer's order that waits; "" if none
+	Withdrawn bool            // its versions are all retired
+	Sold      bool            // fees can be paid
+	Order     string          // path of the viewer's order that waits; "" if none
+	Would     []lms.YearHours // what completing it today would do for the viewer
 }
+
+// MayEarn tells whether the viewer has the course before them, and it would earn hours.
+func (p coursePage) MayEarn() bool {
+	return p.Hours > 0 && p.EarnsAgainOn.IsZero() && !p.Withdrawn
+}
+
+// ThisYear is the year in which the course would be completed.
+func (p coursePage) ThisYear() int { return lms.DateOf(p.Now).Year }
 
 // Offer is what the page's one button does, or says in its place.
 func (p coursePage) Offer() string {

@@ -42,6 +42,14 @@ func (s standings) Standings(context.Context, lms.PersonID, lms.Date) (map[lms.C
 	return s, nil
 }
 
+// owing is somebody whose last year lacks half an hour.
+type owing struct{}
+
+func (owing) Would(_ context.Context, _ lms.PersonID, hours lms.Hours, now time.Time) ([]lms.YearHours, error) {
+	year := lms.DateOf(now).Year
+	return []lms.YearHours{{Year: year - 1, Hours: 2}, {Year: year, Hours: hours - 2}}, nil
+}
+
 // till sells courses or does not, and knows which orders wait.
 type till struct {
 	open    bool
@@ -73,7 +81,7 @@ func newSite(t *testing.T) site {
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	require.NoError(t, err)
 	s := site{world: w, url: "http://localhost:" + port, standings: standings{}, till: &till{}, other: w.somebody("Ben", lms.Author), admin: w.somebody("Sam", lms.Administrator)}
-	w.Service.Standings, w.Service.Payments = s.standings, s.till
+	w.Service.Standings, w.Service.Registry, w.Service.Payments = s.standings, owing{}, s.till
 	app, err := url.Parse(s.url)
 	require.NoError(t, err)
 	server, err := web.New(web.Config{
@@ -357,6 +365,8 @@ func TestTheCourseOffersWhatThePersonCanDo(t *testing.T) {
 	require.Equal(t, []string{"This course opens soon."}, offers("", "/courses/LIC-100"))
 	require.Equal(t, []string{"Paying online opens soon"}, offers("caregiver", "/courses/POI-101"))
 	require.Equal(t, []string{">Register<"}, offers("caregiver", "/courses/SSL-100"))
+	require.Contains(t, s.as("caregiver", "en").get("/courses/SSL-100"), "0.5 h makes up 2025")
+	require.NotContains(t, s.as("", "en").get("/courses/SSL-100"), "What it would do for you")
 
 	require.Contains(t, s.as("", "en").get("/courses"), "Paying opens soon")
 

@@ -190,11 +190,11 @@ type YearStanding struct {
 	Counted     Hours
 	Required    Hours
 	HireMissing bool   // the requirement follows from the account, for want of a hire date
-	Owed        []Owed // by earlier years, the oldest first: what is earned next goes there
+	Owed        []YearHours // by earlier years, the oldest first: what is earned next goes there
 }
 
-// Owed is what a year still lacks.
-type Owed struct {
+// YearHours is clock hours of a calendar year.
+type YearHours struct {
 	Year  int
 	Hours Hours
 }

@@ -57,10 +57,24 @@ func (r Record) Standing(year int) lms.YearStanding {
 	s := lms.YearStanding{Year: year, Counted: y.Counted(), Required: y.Hours, HireMissing: y.Missing}
 	for _, earlier := range r.Years {
 		if earlier.Year < year && earlier.Short() > 0 {
-			s.Owed = append(s.Owed, lms.Owed{Year: earlier.Year, Hours: earlier.Short()})
+			s.Owed = append(s.Owed, lms.YearHours{Year: earlier.Year, Hours: earlier.Short()})
 		}
 	}
 	return s
+}
+
+// Would is for which years clock hours would count that are earned next, in a year: the
+// earlier ones first (rules §2).
+func (r Record) Would(hours lms.Hours, year int) (parts []lms.YearHours) {
+	for _, owed := range r.Standing(year).Owed {
+		if given := min(owed.Hours, hours); given > 0 {
+			parts, hours = append(parts, lms.YearHours{Year: owed.Year, Hours: given}), hours-given
+		}
+	}
+	if hours > 0 {
+		parts = append(parts, lms.YearHours{Year: year, Hours: hours})
+	}
+	return parts
 }
 
 // facts are what a record is computed from.

@@ -103,3 +103,11 @@ func TestTheNewestVersionOfAWorkCounts(t *testing.T) {
 	require.Equal(t, lms.Hours(8), w.recordAt(p, later).Year(2026).Hours, "two months")
 	require.Zero(t, w.recordAt(p, later).Year(2027).Hours, "and then no more")
 }
+
+func TestWhatIsEarnedNextMakesUpTheOldestYearFirst(t *testing.T) {
+	t.Parallel()
+	r := Record{Allocation: Allocate(full(2024, 2025, 2026), earns(t, "2024-05-01", 11.0, "2025-05-01", 12.0))}
+	require.Equal(t, []lms.YearHours{{Year: 2025, Hours: 4}}, r.Standing(2026).Owed, "an hour of 2025 made up 2024")
+	require.Equal(t, []lms.YearHours{{Year: 2025, Hours: 4}, {Year: 2026, Hours: 2}}, r.Would(6, 2026))
+	require.Equal(t, []lms.YearHours{{Year: 2025, Hours: 3}}, r.Would(3, 2026))
+}

@@ -177,6 +177,20 @@ func (s *Service) Record(ctx context.Context, tx pgx.Tx, p lms.PersonID, m Momen
 	return record(f, m)
 }
 
+// Would is for which years the hours of a course would count that somebody completes
+// today.
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) Would(ctx context.Context, p lms.PersonID, hours lms.Hours, now time.Time) (parts []lms.YearHours, err error) {
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		m := Now(now)
+		r, err := s.Record(ctx, tx, p, m)
+		parts = r.Would(hours, m.Through.Year)
+		return err
+	})
+	return parts, err
+}
+
 // Standing is how somebody's year stands today.
 //
 // Errors: lms.ErrNotFound.

@@ -187,7 +187,7 @@ func (a *App) wire(appURL *url.URL, s Settings) error {
 		Settings: payments.Settings{AppURL: appURL, Key: s.StripeKey, APIURL: s.StripeURL, WebhookSecrets: s.StripeSecrets},
 	})
 	a.Enrollments.Payments = a.Payments
-	a.Courses.Standings, a.Courses.Payments = a.Enrollments, a.Payments
+	a.Courses.Standings, a.Courses.Registry, a.Courses.Payments = a.Enrollments, a.Registry, a.Payments
 	return nil
 }
 
