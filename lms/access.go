@@ -68,6 +68,7 @@ const (
 	LookUp      Action = "look_up"     // find people and look at their records
 	Identify    Action = "identify"    // decide claims, recoveries and likely duplicates
 	Merge       Action = "merge"       // make two profiles of one person one, and let somebody back in
+	Correct     Action = "correct"     // decide about a credit on record
 	GrantRoles  Action = "grant_roles" // give and take roles, end others' sessions
 	ReadMoney   Action = "read_money"  // see orders, charges, refunds and what needs a look
 	MoveMoney   Action = "move_money"  // give fees back, and settle what needed a look
@@ -99,6 +100,7 @@ var grants = map[Action]grant{
 	LookUp:      {stages: signedIn, roles: []Role{Registrar, Administrator}},
 	Identify:    {stages: signedIn, roles: []Role{Registrar}},
 	Merge:       {stages: signedIn, roles: []Role{Registrar}, proof: true},
+	Correct:     {stages: signedIn, roles: []Role{Registrar}, proof: true},
 	GrantRoles:  {stages: signedIn, roles: []Role{Administrator}, proof: true},
 	ReadMoney:   {stages: signedIn, roles: []Role{Finance}},
 	MoveMoney:   {stages: signedIn, roles: []Role{Finance}, proof: true},

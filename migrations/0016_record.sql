@@ -23,3 +23,20 @@ CREATE FUNCTION accounts.pub_profiles_at(who bigint, known timestamptz) RETURNS 
     ) SELECT person FROM profiles
 $$;
 CREATE INDEX merges_into_person ON accounts.merges (into_person);
+
+-- What a registrar decided says who and why.
+ALTER TABLE registry.decisions
+    ADD COLUMN decided_by bigint CONSTRAINT decisions_decided_by_fkey REFERENCES accounts.people,
+    ADD COLUMN note text NOT NULL DEFAULT '',
+    ADD CONSTRAINT decisions_say_why CHECK (decided_by IS NULL OR note <> '');
+
+-- Somebody asks a registrar to look at what was decided. The next decision of a registrar answers.
+CREATE TABLE registry.reviews (
+    id          bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT reviews_pkey PRIMARY KEY,
+    credit      bigint NOT NULL CONSTRAINT reviews_credit_fkey REFERENCES registry.credits,
+    asked_by    bigint NOT NULL CONSTRAINT reviews_asked_by_fkey REFERENCES accounts.people,
+    text        text NOT NULL CONSTRAINT reviews_text_length CHECK (length(text) BETWEEN 1 AND 2000),
+    asked_at    timestamptz NOT NULL,
+    answered_by bigint CONSTRAINT reviews_answered_by_fkey REFERENCES registry.decisions
+);
+CREATE UNIQUE INDEX reviews_one_open ON registry.reviews (credit) WHERE answered_by IS NULL;

@@ -59,6 +59,14 @@ func (a Allocation) Year(year int) AllocatedYear {
 	return a.Years[i]
 }
 
+// first is the first year that owes or has a credit; 9999 if there is none.
+func (a Allocation) first() int {
+	if len(a.Years) == 0 {
+		return 9999
+	}
+	return a.Years[0].Year
+}
+
 // Of are the parts of a credit.
 func (a Allocation) Of(id lms.CreditID) (parts []Part) {
 	for _, p := range a.Parts {

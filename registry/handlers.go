@@ -1,6 +1,10 @@
 package registry
 
 import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -34,18 +38,38 @@ func moment(c *fiber.Ctx, now time.Time) Moment {
 }
 
 func (h handlers) report(c *fiber.Ctx) error {
-	page := reportPage{Page: h.web.Page(c)}
+	return h.reportOf(c, web.Viewer(c).Person, "/report")
+}
+
+// recordOf is the report of somebody else, for those who look after people.
+func (h handlers) recordOf(c *fiber.Ctx) error {
+	id, err := number[lms.PersonID](c)
+	if err != nil {
+		return err
+	}
+	p, err := h.People.LookAtPerson(c.UserContext(), *web.Viewer(c), id, web.From(c), h.web.Now())
+	if err != nil {
+		return err
+	}
+	return h.reportOf(c, p, fmt.Sprintf("/people/%d/record", p.ID))
+}
+
+func (h handlers) reportOf(c *fiber.Ctx, p lms.Person, base string) error {
+	page := reportPage{Page: h.web.Page(c), Person: p, Base: base}
 	page.Moment = moment(c, page.Now)
 	page.Asked = page.Moment != Now(page.Now)
 	this := page.Moment.Through.Year
-	page.Years = []int{this, this - 1}
 	year := c.QueryInt("year", this)
-	if year != this && year != this-1 {
-		return lms.ErrNotFound
-	}
 	err := pg.InTx(c.UserContext(), h.DB, func(tx pgx.Tx) error {
-		r, err := h.Record(c.UserContext(), tx, page.Viewer.ID, page.Moment)
+		r, err := h.Record(c.UserContext(), tx, p.ID, page.Moment)
 		if err != nil {
+			return err
+		}
+		page.Years = r.shown(base != "/report")
+		if !slices.Contains(page.Years, year) {
+			return lms.ErrNotFound
+		}
+		if page.UnderReview, err = selectUnderReview(c.UserContext(), tx, p.ID); err != nil {
 			return err
 		}
 		page.Bar = web.NewYearBar(r.Standing(year), page.Moment.Through)
@@ -57,4 +81,13 @@ func (h handlers) report(c *fiber.Ctx) error {
 		return err
 	}
 	return h.web.Render(c, "registry/report", page)
+}
+
+// number is the one of the address.
+func number[T ~int64](c *fiber.Ctx) (T, error) {
+	n, err := strconv.ParseInt(c.Params("id"), 10, 64)
+	if err != nil {
+		return 0, lms.ErrNotFound.Because(errors.New("no number"))
+	}
+	return T(n), nil
 }

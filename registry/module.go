@@ -6,6 +6,8 @@ package registry
 import (
 	"context"
 	"embed"
+	"net/url"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -13,7 +15,9 @@ import (
 
 	"mopd/lms"
 	"mopd/lms/jobs"
+	"mopd/lms/mail"
 	"mopd/lms/web"
+	"mopd/lms/words"
 )
 
 // Views are the templates and messages of this feature.
@@ -27,11 +31,29 @@ type Auditor interface {
 	Audit(ctx context.Context, tx pgx.Tx, e lms.AuditEntry) error
 }
 
+// People know who somebody is.
+type People interface {
+	// Person errors: lms.ErrNotFound.
+	Person(ctx context.Context, tx pgx.Tx, id lms.PersonID) (lms.Person, error)
+	// LookAtPerson is Person for somebody who looks after people; that they looked is
+	// written down. Errors: lms.ErrNotFound.
+	LookAtPerson(ctx context.Context, v lms.Viewer, id lms.PersonID, from string, now time.Time) (lms.Person, error)
+}
+
+// Mailer takes a letter in the transaction that causes it.
+type Mailer interface {
+	Post(ctx context.Context, tx pgx.Tx, l mail.Letter) error
+}
+
 // Dependencies are what the registry needs of others.
 type Dependencies struct {
-	DB    *pgxpool.Pool
-	Jobs  jobs.Inserter
-	Audit Auditor
+	DB     *pgxpool.Pool
+	Jobs   jobs.Inserter
+	Audit  Auditor
+	People People
+	Mail   Mailer
+	Words  *words.Catalog
+	AppURL *url.URL
 }
 
 // Service holds the use cases.
@@ -44,6 +66,13 @@ func New(d Dependencies) *Service { return &Service{d} }
 func (s *Service) Routes(w *web.Server) {
 	h := handlers{s, w}
 	w.Get("/report", lms.Learn, h.report)
+	w.Get("/report/credits/:id/review", lms.Learn, h.reviewForm)
+	w.Post("/report/credits/:id/review", lms.Learn, h.askReview)
+
+	w.Get("/records", lms.Identify, h.waiting)
+	w.Get("/people/:id/record", lms.LookUp, h.recordOf)
+	w.Get("/records/:id", lms.Identify, h.credit)
+	w.Post("/records/:id", lms.Correct, h.decide)
 }
 
 // Workers registers the feature's jobs; now gives a job its instant.

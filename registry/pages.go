@@ -2,6 +2,7 @@ package registry
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 
 	"mopd/lms"
@@ -10,14 +11,28 @@ import (
 
 type reportPage struct {
 	web.Page
-	Moment Moment
-	Asked  bool  // another moment than now
-	Years  []int // that can be chosen
-	Bar    web.YearBar
-	Year   AllocatedYear
-	Rows   []reportRow
-	Later  []reportRow // of later years, that made up something of this one
+	Person      lms.Person
+	Base        string // address of the report
+	Moment      Moment
+	Asked       bool  // another moment than now
+	Years       []int // that can be chosen
+	Bar         web.YearBar
+	Year        AllocatedYear
+	Rows        []reportRow
+	Later       []reportRow // of later years, that made up something of this one
+	UnderReview []lms.CreditID
 }
+
+// Own tells whether the viewer looks at their own report.
+func (p reportPage) Own() bool { return p.Person.ID == p.Viewer.ID }
+
+// MayAsk tells whether the viewer can ask a registrar to look at a credit.
+func (p reportPage) MayAsk(r reportRow) bool {
+	return p.Own() && r.Status != lms.Credited && !slices.Contains(p.UnderReview, r.ID)
+}
+
+// Asks tells whether a credit waits for a registrar's answer.
+func (p reportPage) Asks(r reportRow) bool { return slices.Contains(p.UnderReview, r.ID) }
 
 // At is the address of a year's report at the same moment.
 func (p reportPage) At(year int) string {
@@ -26,7 +41,7 @@ func (p reportPage) At(year int) string {
 		q.Set("through", p.Moment.Through.String())
 		q.Set("known", p.KnownTyped())
 	}
-	return "/report?" + q.Encode()
+	return p.Base + "?" + q.Encode()
 }
 
 // KnownTyped is the instant as a form takes it.

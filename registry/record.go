@@ -30,6 +30,7 @@ type Recorded struct {
 	Status     lms.CreditStatus
 	Reason     string
 	ReasonArgs json.RawMessage
+	Note       string // of a registrar
 }
 
 // Again is the first creditable day, where the same course stood in the way.
@@ -49,6 +50,19 @@ type Record struct {
 	Moment
 	Credits []Recorded // as they were completed
 	Allocation
+}
+
+// shown is the years of which reports are shown, the newest first: this and the last, or
+// all that owe or have a credit.
+func (r Record) shown(all bool) (years []int) {
+	first := r.Through.Year - 1
+	if all {
+		first = min(first, r.first())
+	}
+	for year := r.Through.Year; year >= first; year-- {
+		years = append(years, year)
+	}
+	return years
 }
 
 // Standing is how a year stands, with what earlier years still lack.

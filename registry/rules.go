@@ -7,7 +7,8 @@ import "mopd/lms"
 const (
 	reasonRepeat        = "repeat_credit"
 	reasonYoungerStands = "younger_stands"
-	reasonMerged        = "merged" // two profiles turned out to be one person's
+	reasonMerged        = "merged"    // two profiles turned out to be one person's
+	reasonRegistrar     = "registrar" // decided, with a note
 )
 
 // decision is what becomes of a claimed credit, under which policy and why.
@@ -18,6 +19,8 @@ type decision struct {
 	From   lms.Date // first creditable day, where Reason is reasonRepeat
 	Policy lms.PolicyID
 	During lms.DateRange
+	By     lms.PersonID // 0: by the rules
+	Note   string
 }
 
 // decide tells what becomes of a completion, given the person's standing blocks. The

@@ -16,6 +16,7 @@ import (
 var guards = pg.Guards{
 	"credit_blocks_once_a_year":    lms.ErrEarnsAgain,
 	"credits_source_reference_key": lms.ErrCreditPosted,
+	"reviews_one_open":             ErrReviewAsked,
 }
 
 // Policies are all policies on record.

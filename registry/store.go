@@ -67,8 +67,8 @@ func insertDecision(ctx context.Context, tx pgx.Tx, id lms.CreditID, d decision,
 	if !d.From.IsZero() {
 		args["From"] = d.From.String()
 	}
-	return pg.Exec(ctx, tx, "insert decision", `INSERT INTO registry.decisions (credit, status, quarters, reason, reason_args, policy, recorded_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`, id, d.Status, d.Hours, d.Reason, args, d.Policy, now)
+	return pg.Exec(ctx, tx, "insert decision", `INSERT INTO registry.decisions (credit, status, quarters, reason, reason_args, policy, recorded_at, decided_by, note)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, 0), $9)`, id, d.Status, d.Hours, d.Reason, args, d.Policy, now, d.By, d.Note)
 }
 
 func insertBlock(ctx context.Context, tx pgx.Tx, id lms.CreditID, p lms.PersonID, c lms.CourseID, during lms.DateRange) error {

@@ -1,0 +1,124 @@
+package app_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"mopd/lms"
+	"mopd/lms/lmstest"
+	"mopd/lms/pg"
+	"mopd/registry"
+)
+
+// completes has somebody complete a course at an instant, and its credit posted.
+func (b *box) completes(p lms.Person, c lms.Course, at time.Time) {
+	b.Helper()
+	e := lmstest.Enrollment(b, b.DB, p, c, func(e *lms.Enrollment) {
+		e.State, e.CompletedAt, e.RegisteredOn = lms.Completed, &at, lms.DateOf(at)
+	})
+	require.NoError(b, pg.InTx(b.Context(), b.DB, func(tx pgx.Tx) error { return b.Registry.Post(b.Context(), tx, e.ID, b.clock.Now()) }))
+}
+
+// creditOf is the credit of a day.
+func (b *box) creditOf(p lms.Person, day lms.Date) lms.CreditID {
+	b.Helper()
+	id, err := pg.Value[lms.CreditID](b.Context(), b.DB, "credit", `SELECT id FROM registry.credits WHERE person = $1 AND earned_on = $2`, p.ID, day)
+	require.NoError(b, err)
+	return id
+}
+
+func TestAHeldCreditIsAskedAboutAndReleasedAndItsPersonIsTold(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	maya, rita := b.person("Maya"), b.person("Rita", lms.Registrar)
+	course := lmstest.Course(t, b.DB)
+	young := b.clock.Now()
+	old := young.AddDate(0, 0, -30)
+	b.completes(maya, course, young)
+	b.completes(maya, course, old) // comes to light later
+
+	p := b.newTab(t)
+	p.signIn(maya)
+	p.open(fmt.Sprintf("/report?year=%d", lms.DateOf(old).Year))
+	p.sees("a registrar is looking at it before the hours count")
+	p.accessibleInBoth("report-held")
+	p.click(`a[href$="/review"]`)
+	p.accessibleInBoth("review")
+	p.click("main form button")
+	p.sees("Say what should be looked at.")
+	p.fill("#text", "I took it on two days by mistake.")
+	p.click(`main form button`)
+	p.sees("A registrar will look at it.")
+
+	p.signIn(rita)
+	p.open("/worklist")
+	p.click(`a[href="/records"]`)
+	p.sees("Asked for a review")
+	p.accessibleInBoth("records")
+	p.click(`main table a`)
+	p.sees("I took it on two days by mistake.")
+	p.accessibleInBoth("credit")
+	p.click(`button[value="credited"]`)
+	p.sees("Say why. The person reads it.")
+	p.fill("#note", "The earlier one counts")
+	p.click(`button[value="credited"]`)
+	p.sees("It can earn again from") // what is recorded stands
+	p.accessible("credit-refused")
+
+	p.open(fmt.Sprintf("/records/%d", b.creditOf(maya, lms.DateOf(young))))
+	p.sees("from 1.25 to 0.0 of 12.0")
+	p.fill("#note", "The same course, taken a month before, counts instead")
+	p.click(`button[value="denied"]`)
+	p.sees("Decided. The person is told by mail.")
+	p.open(fmt.Sprintf("/records/%d", b.creditOf(maya, lms.DateOf(old))))
+	p.fill("#hours", "1.0")
+	p.fill("#note", "The last quarter was not attended")
+	p.click(`button[value="credited"]`)
+	p.sees("Decided. The person is told by mail.")
+	require.Contains(t, p.mail("Your clock hours for "+course.Title).Text, "The last quarter was not attended")
+	p.open("/records")
+	p.sees("Nothing waits")
+	p.open(fmt.Sprintf("/people/%d/record?year=%d", maya.ID, lms.DateOf(old).Year))
+	p.sees("A registrar: The last quarter was not attended")
+	p.accessible("record-of")
+
+	p.signIn(maya)
+	p.open(fmt.Sprintf("/report?year=%d", lms.DateOf(old).Year))
+	p.sees("A registrar: The last quarter was not attended")
+	require.Equal(t, 2, b.counts(`SELECT count(*) FROM accounts.audit WHERE action IN ('credit_denied', 'credit_credited') AND actor IS NOT NULL`))
+	require.Equal(t, 1, b.counts(`SELECT count(*) FROM registry.credit_blocks`))
+}
+
+func TestOfManyVerdictsAtOnceTheBlockFollowsTheOneThatStands(t *testing.T) {
+	t.Parallel()
+	b := newBoxAt(t, otherSite, false)
+	maya, rita := b.person("Maya"), lms.Viewer{Person: b.person("Rita", lms.Registrar)}
+	b.completes(maya, lmstest.Course(t, b.DB), b.clock.Now())
+	id := b.creditOf(maya, lms.DateOf(b.clock.Now()))
+	verdicts := []lms.CreditStatus{lms.Credited, lms.Denied, lms.Held}
+	var deciding errgroup.Group
+	const registrars = 8
+	for i := range registrars {
+		deciding.Go(func() error {
+			return b.Registry.Decide(t.Context(), rita, registry.Verdict{Credit: id, Status: verdicts[i%3], Hours: 4, Note: "As found"}, "127.0.0.1", b.clock.Now())
+		})
+	}
+	require.NoError(t, deciding.Wait())
+	require.Equal(t, 1, b.counts(`SELECT count(*) FROM registry.credits`))
+	require.Equal(t, 1+registrars, b.counts(`SELECT count(*) FROM registry.decisions`))
+	require.Equal(t, b.counts(`SELECT (status = 'credited')::int FROM registry.decisions ORDER BY recorded_at DESC, id DESC LIMIT 1`), b.counts(`SELECT count(*) FROM registry.credit_blocks`))
+}
+
+func TestNobodyDecidesAboutTheirOwnCredit(t *testing.T) {
+	t.Parallel()
+	b := newBoxAt(t, otherSite, false)
+	rita := b.person("Rita", lms.Registrar)
+	b.completes(rita, lmstest.Course(t, b.DB), b.clock.Now())
+	err := b.Registry.Decide(t.Context(), lms.Viewer{Person: rita}, registry.Verdict{Credit: b.creditOf(rita, lms.DateOf(b.clock.Now())), Status: lms.Denied, Note: "Mine"}, "127.0.0.1", b.clock.Now())
+	require.ErrorIs(t, err, registry.ErrOwnCredit)
+}

@@ -1,0 +1,187 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mopd/lms"
+	"mopd/lms/mail"
+	"mopd/lms/pg"
+)
+
+// Refusals of those who look after records.
+var (
+	ErrOwnCredit   = lms.NewError(lms.Forbidden, "own_credit")  // nobody decides about their own
+	ErrReviewAsked = lms.NewError(lms.Conflict, "review_asked") // it waits for a registrar already
+)
+
+// mostHours is the most that one credit may be.
+const mostHours lms.Hours = 400
+
+// Verdict is what a registrar decides about a credit: a release, a denial or a
+// correction, all the same thing.
+type Verdict struct {
+	Credit lms.CreditID
+	Status lms.CreditStatus // Credited, Denied or Held
+	Hours  lms.Hours        // that count, where it is credited
+	Note   string           // why; the person reads it
+}
+
+func (v Verdict) check() error {
+	switch {
+	case strings.TrimSpace(v.Note) == "":
+		return lms.ErrForm.WithField("note", "decision_note")
+	case v.Status == lms.Credited && (v.Hours <= 0 || v.Hours > mostHours):
+		return lms.ErrForm.WithField("hours", "decision_hours")
+	case v.Status != lms.Credited && v.Status != lms.Denied && v.Status != lms.Held:
+		return lms.ErrForm.WithField("status", "decision_status")
+	}
+	return nil
+}
+
+// Decide makes a newer decision about a credit, and tells its person. Where hours count
+// again, no other credit of the course may stand in the way: what is recorded stands.
+//
+// Errors: lms.ErrNotFound, lms.ErrForm with fields note, hours and status, ErrOwnCredit,
+// lms.ErrEarnsAgain.
+func (s *Service) Decide(ctx context.Context, v lms.Viewer, verdict Verdict, from string, now time.Time) error {
+	if err := verdict.check(); err != nil {
+		return err
+	}
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		c, err := selectClaimed(ctx, tx, verdict.Credit)
+		if err != nil {
+			return err
+		}
+		who, err := lockWho(ctx, tx, c.Person)
+		if err != nil {
+			return err
+		}
+		if who == v.ID {
+			return ErrOwnCredit
+		}
+		d, err := s.put(ctx, tx, who, c, verdict)
+		if err != nil {
+			return err
+		}
+		d.By, d.Note = v.ID, strings.TrimSpace(verdict.Note)
+		if err := insertDecision(ctx, tx, c.ID, d, now); err != nil {
+			return err
+		}
+		if err := updateReviews(ctx, tx, c.ID); err != nil {
+			return err
+		}
+		if err := s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: "credit_" + string(d.Status), Subject: who, Object: creditObject(c.ID), Note: d.Note, At: now, From: from}); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, who, c, d)
+	})
+}
+
+// put is the decision of a verdict, once the credit's block says the same.
+func (s *Service) put(ctx context.Context, tx pgx.Tx, who lms.PersonID, c claimed, verdict Verdict) (decision, error) {
+	policies, err := selectPolicies(ctx, tx)
+	if err != nil {
+		return decision{}, err
+	}
+	policy, during, err := blockOn(policies, c.EarnedOn)
+	if err != nil {
+		return decision{}, err
+	}
+	d := decision{Status: verdict.Status, Policy: policy.ID, Reason: reasonRegistrar}
+	if err := deleteBlock(ctx, tx, c.ID); err != nil || verdict.Status != lms.Credited {
+		return d, err
+	}
+	d.Hours = verdict.Hours
+	if c.Course == 0 {
+		return d, nil
+	}
+	standing, err := selectBlocks(ctx, tx, who)
+	if err != nil {
+		return d, err
+	}
+	if from, blocked := earnsAgain(standing, during)[c.Course]; blocked {
+		return d, lms.ErrEarnsAgain.With("From", from)
+	}
+	return d, guards.Explain(insertBlock(ctx, tx, c.ID, who, c.Course, during))
+}
+
+// tell mails a person what was decided about their credit.
+func (s *Service) tell(ctx context.Context, tx pgx.Tx, who lms.PersonID, c claimed, d decision) error {
+	p, err := s.People.Person(ctx, tx, who)
+	if err != nil || p.Email == "" {
+		return err
+	}
+	text := func(part string) string {
+		return s.Words.Text(p.Lang, "mail.credit."+part, "Title", c.Title, "Hours", d.Hours, "On", c.EarnedOn, "Note", d.Note)
+	}
+	return s.Mail.Post(ctx, tx, mail.Letter{
+		To: p.Email, Lang: p.Lang, Subject: text("subject"), Lines: []string{text(string(d.Status)), text("note")},
+		Button: &mail.Button{Label: text("button"), URL: s.AppURL.Scheme + "://" + s.AppURL.Host + fmt.Sprintf("/report?year=%d", c.EarnedOn.Year)},
+		After:  []string{text("appeal")},
+	})
+}
+
+// AskReview asks a registrar to look at what was decided about one's own credit.
+//
+// Errors: lms.ErrNotFound, lms.ErrForm with field text, ErrReviewAsked.
+func (s *Service) AskReview(ctx context.Context, p lms.PersonID, id lms.CreditID, text, from string, now time.Time) error {
+	if text = strings.TrimSpace(text); text == "" {
+		return lms.ErrForm.WithField("text", "review_text")
+	}
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		c, err := selectClaimed(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if c.Person != p {
+			return lms.ErrNotFound
+		}
+		if err := insertReview(ctx, tx, id, p, text, now); err != nil {
+			return guards.Explain(err)
+		}
+		return s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: p, Action: "review_asked", Subject: p, Object: creditObject(id), Note: text, At: now, From: from})
+	})
+}
+
+// Change is how a year would stand after a decision.
+type Change struct {
+	Before, After AllocatedYear
+}
+
+// Effects are the years that a decision about a credit would change, the oldest first.
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) Effects(ctx context.Context, tx pgx.Tx, c claimed, hours lms.Hours, now time.Time) (changes []Change, err error) {
+	m := Now(now)
+	f, err := selectFacts(ctx, tx, c.Person, m)
+	if err != nil {
+		return nil, err
+	}
+	before, err := record(f, m)
+	if err != nil {
+		return nil, err
+	}
+	for i := range f.credits {
+		if f.credits[i].ID == c.ID {
+			f.credits[i].Hours = hours
+		}
+	}
+	after, err := record(f, m)
+	if err != nil {
+		return nil, err
+	}
+	first, last := min(before.first(), after.first()), m.Through.Year
+	for year := first; year <= last; year++ {
+		if was, is := before.Year(year), after.Year(year); was.Counted() != is.Counted() {
+			changes = append(changes, Change{was, is})
+		}
+	}
+	return changes, nil
+}
+
+func creditObject(id lms.CreditID) string { return fmt.Sprintf("credit/%d", id) }

@@ -1,0 +1,99 @@
+package registry
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mopd/lms"
+	"mopd/lms/pg"
+)
+
+// claimed is a credit as it was claimed, with what stands of it.
+type claimed struct {
+	ID       lms.CreditID
+	Person   lms.PersonID // who has it today
+	Course   lms.CourseID // 0 if it is of no course here
+	Title    string
+	Sponsor  string
+	EarnedOn lms.Date
+	Claimed  lms.Hours
+	Status   lms.CreditStatus
+	Hours    lms.Hours
+}
+
+func selectClaimed(ctx context.Context, db pg.Querier, id lms.CreditID) (claimed, error) {
+	return pg.Row[claimed](ctx, db, "select credit", `SELECT c.id, i.canonical AS person, coalesce(e.course, 0) AS course, c.title, c.sponsor, c.earned_on, c.quarters AS claimed, d.status, d.quarters AS hours
+		FROM registry.credits c JOIN accounts.pub_identities i ON i.person = c.person
+		JOIN LATERAL (SELECT status, quarters FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
+		LEFT JOIN enrollments.pub_completions e ON c.source = 'enrollment' AND e.enrollment::text = c.reference WHERE c.id = $1`, id)
+}
+
+// Decided is a decision about a credit, as its history shows it.
+type Decided struct {
+	At         time.Time
+	Status     lms.CreditStatus
+	Hours      lms.Hours
+	Reason     string
+	Note       string
+	ByName     string // "" if nobody did
+	PolicyFrom lms.Date
+	Policy     string
+}
+
+func selectDecided(ctx context.Context, db pg.Querier, id lms.CreditID) ([]Decided, error) {
+	return pg.Rows[Decided](ctx, db, "select decisions", `SELECT d.recorded_at AS at, d.status, d.quarters AS hours, d.reason, d.note, coalesce(p.given || ' ' || p.family, '') AS by_name,
+			y.effective_from AS policy_from, y.value AS policy
+		FROM registry.decisions d JOIN registry.policies y ON y.id = d.policy LEFT JOIN accounts.pub_people p ON p.person = d.decided_by
+		WHERE d.credit = $1 ORDER BY d.recorded_at, d.id`, id)
+}
+
+// Review is what somebody asked a registrar to look at.
+type Review struct {
+	Text     string
+	AskedAt  time.Time
+	Answered bool
+}
+
+func selectReviews(ctx context.Context, db pg.Querier, id lms.CreditID) ([]Review, error) {
+	return pg.Rows[Review](ctx, db, "select reviews", `SELECT text, asked_at, answered_by IS NOT NULL AS answered FROM registry.reviews WHERE credit = $1 ORDER BY id`, id)
+}
+
+func insertReview(ctx context.Context, tx pgx.Tx, id lms.CreditID, by lms.PersonID, text string, now time.Time) error {
+	return pg.Exec(ctx, tx, "ask for review", `INSERT INTO registry.reviews (credit, asked_by, text, asked_at) VALUES ($1, $2, $3, $4)`, id, by, text, now)
+}
+
+// selectUnderReview is which of somebody's credits wait for an answer.
+func selectUnderReview(ctx context.Context, db pg.Querier, p lms.PersonID) ([]lms.CreditID, error) {
+	return pg.Values[lms.CreditID](ctx, db, "select reviews of person", `SELECT r.credit FROM registry.reviews r JOIN registry.credits c ON c.id = r.credit
+		JOIN accounts.pub_identities i ON i.person = c.person WHERE i.canonical = $1 AND r.answered_by IS NULL`, p)
+}
+
+func updateReviews(ctx context.Context, tx pgx.Tx, id lms.CreditID) error {
+	return pg.Exec(ctx, tx, "answer review", `UPDATE registry.reviews SET answered_by = (SELECT max(id) FROM registry.decisions WHERE credit = $1) WHERE credit = $1 AND answered_by IS NULL`, id)
+}
+
+// Waiting is a credit that a registrar has to look at.
+type Waiting struct {
+	ID       lms.CreditID
+	Name     string
+	MOPDID   lms.MOPDID
+	Title    string
+	EarnedOn lms.Date
+	Status   lms.CreditStatus
+	Since    time.Time
+	Asked    bool // by its person
+}
+
+// selectWaiting is the credits that are held, or that somebody asked to look at, the
+// oldest first.
+func selectWaiting(ctx context.Context, db pg.Querier, limit, offset int) ([]Waiting, error) {
+	return pg.Rows[Waiting](ctx, db, "select waiting credits", `SELECT c.id, p.given || ' ' || p.family AS name, (SELECT max(m.mopd_id) FROM accounts.pub_mopd_ids m WHERE m.person = i.canonical) AS mopd_id,
+			c.title, c.earned_on, d.status, coalesce(r.asked_at, d.recorded_at) AS since, r.id IS NOT NULL AS asked
+		FROM registry.credits c JOIN accounts.pub_identities i ON i.person = c.person JOIN accounts.pub_people p ON p.person = i.canonical
+		JOIN LATERAL (SELECT status, recorded_at FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
+		LEFT JOIN registry.reviews r ON r.credit = c.id AND r.answered_by IS NULL
+		WHERE c.id IN (SELECT credit FROM registry.decisions WHERE status = 'held' UNION SELECT credit FROM registry.reviews WHERE answered_by IS NULL) AND (d.status = 'held' OR r.id IS NOT NULL)
+		ORDER BY since, c.id LIMIT $1 OFFSET $2`, limit, offset)
+}
