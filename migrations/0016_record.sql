@@ -40,3 +40,17 @@ CREATE TABLE registry.reviews (
     answered_by bigint CONSTRAINT reviews_answered_by_fkey REFERENCES registry.decisions
 );
 CREATE UNIQUE INDEX reviews_one_open ON registry.reviews (credit) WHERE answered_by IS NULL;
+
+-- Reports that were made to be printed: by the code on it, anyone who holds one checks that it is genuine. What it says
+-- follows from its moment.
+CREATE TABLE registry.prints (
+    code      text CONSTRAINT prints_pkey PRIMARY KEY CONSTRAINT prints_code_shape CHECK (code ~ '^[0-9A-HJKMNP-TV-Z]{12}$'),
+    person    bigint NOT NULL CONSTRAINT prints_person_fkey REFERENCES accounts.people,
+    year      integer NOT NULL,
+    through   date NOT NULL,
+    known     timestamptz NOT NULL,
+    made_by   bigint NOT NULL CONSTRAINT prints_made_by_fkey REFERENCES accounts.people,
+    made_at   timestamptz NOT NULL
+);
+CREATE TRIGGER prints_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON registry.prints
+    FOR EACH STATEMENT EXECUTE FUNCTION accounts.append_only();

@@ -24,14 +24,13 @@ type handlers struct {
 // meant in America/Chicago.
 const typedInstant = "2006-01-02T15:04"
 
-// moment is what an address asks for; what it does not say, or nobody can know yet, is
-// now.
-func moment(c *fiber.Ctx, now time.Time) Moment {
+// momentOf is what a form asks for; what it does not say, or nobody can know yet, is now.
+func momentOf(through, known string, now time.Time) Moment {
 	m := Now(now)
-	if through, err := lms.ParseDate(c.Query("through")); err == nil && through.Before(m.Through) {
+	if through, err := lms.ParseDate(through); err == nil && through.Before(m.Through) {
 		m.Through = through
 	}
-	if known, err := time.ParseInLocation(typedInstant, c.Query("known"), lms.Central); err == nil && known.Before(now) {
+	if known, err := time.ParseInLocation(typedInstant, known, lms.Central); err == nil && known.Before(now) {
 		m.Known = known
 	}
 	return m
@@ -56,7 +55,7 @@ func (h handlers) recordOf(c *fiber.Ctx) error {
 
 func (h handlers) reportOf(c *fiber.Ctx, p lms.Person, base string) error {
 	page := reportPage{Page: h.web.Page(c), Person: p, Base: base}
-	page.Moment = moment(c, page.Now)
+	page.Moment = momentOf(c.Query("through"), c.Query("known"), page.Now)
 	page.Asked = page.Moment != Now(page.Now)
 	this := page.Moment.Through.Year
 	year := c.QueryInt("year", this)

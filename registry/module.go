@@ -69,6 +69,10 @@ func (s *Service) Routes(w *web.Server) {
 	w.Get("/report/credits/:id/review", lms.Learn, h.reviewForm)
 	w.Post("/report/credits/:id/review", lms.Learn, h.askReview)
 
+	w.Post("/report/print", lms.Learn, h.makePrint)
+	w.Get("/report/printed/:code", lms.Learn, h.printed)
+	w.Get("/verify", lms.Browse, h.verify)
+
 	w.Get("/records", lms.Identify, h.waiting)
 	w.Get("/people/:id/record", lms.LookUp, h.recordOf)
 	w.Get("/records/:id", lms.Identify, h.credit)

@@ -14,8 +14,10 @@ type reportPage struct {
 	Person      lms.Person
 	Base        string // address of the report
 	Moment      Moment
-	Asked       bool  // another moment than now
-	Years       []int // that can be chosen
+	Asked       bool   // another moment than now
+	Code        Code   // of a report that was made to be printed
+	Origin      string // where the code is checked
+	Years       []int  // that can be chosen
 	Bar         web.YearBar
 	Year        AllocatedYear
 	Rows        []reportRow

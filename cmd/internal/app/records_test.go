@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,4 +122,42 @@ func TestNobodyDecidesAboutTheirOwnCredit(t *testing.T) {
 	b.completes(rita, lmstest.Course(t, b.DB), b.clock.Now())
 	err := b.Registry.Decide(t.Context(), lms.Viewer{Person: rita}, registry.Verdict{Credit: b.creditOf(rita, lms.DateOf(b.clock.Now())), Status: lms.Denied, Note: "Mine"}, "127.0.0.1", b.clock.Now())
 	require.ErrorIs(t, err, registry.ErrOwnCredit)
+}
+
+func TestAPrintedReportIsCheckedByItsCodeAndSaysWhenNewerFactsExist(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	maya, rita := b.person("Maya"), lms.Viewer{Person: b.person("Rita", lms.Registrar)}
+	course := lmstest.Course(t, b.DB)
+	b.completes(maya, course, b.clock.Now())
+	p := b.newTab(t)
+	p.signIn(maya)
+	p.open("/report")
+	p.click(`form[action="/report/print"] button`)
+	p.sees("Verification code")
+	p.accessibleInBoth("report-printed")
+	code := eval[string](p, `document.querySelector(".mo-report__code").innerText.match(/[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}/)[0]`)
+
+	anybody := b.newTab(t)
+	anybody.open("/verify")
+	anybody.accessibleInBoth("verify")
+	anybody.fill("#code", strings.ToLower(strings.ReplaceAll(code, "0", "o")))
+	anybody.click("main form button")
+	anybody.sees("This report is genuine")
+	anybody.sees("What it says is what is known today.")
+	anybody.sees(course.Title)
+	anybody.accessibleInBoth("verified")
+
+	require.NoError(t, b.Registry.Decide(t.Context(), rita, registry.Verdict{Credit: b.creditOf(maya, lms.DateOf(b.clock.Now())), Status: lms.Credited, Hours: 4, Note: "A quarter was not attended"}, "127.0.0.1", b.clock.Now()))
+	anybody.open("/verify?code=" + code)
+	anybody.sees("This report is genuine")
+	anybody.sees("something has become known that changes it")
+	anybody.sees("1.25 h")
+	anybody.open("/verify?code=0000-0000-0000")
+	anybody.sees("No report has this code.")
+	anybody.accessible("verify-unknown")
+	other := b.newTab(t)
+	other.signIn(rita.Person)
+	other.visit(b.url + "/report/printed/" + strings.ReplaceAll(code, "-", ""))
+	other.sees("not found")
 }
