@@ -33,9 +33,19 @@ func (h handlers) finance(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
-		page.Stretches = append(page.Stretches, stretchFigures{stretch.name, year, Stretch{stretch.from, today, figures}})
+		before, err := selectHeld(ctx, h.DB, stretch.from.AddDays(-1))
+		if err != nil {
+			return err
+		}
+		page.Stretches = append(page.Stretches, stretchFigures{stretch.name, year, before, Stretch{stretch.from, today, figures}})
 	}
 	var err error
+	if page.Held, err = selectHeld(ctx, h.DB, lastDay); err != nil {
+		return err
+	}
+	if page.Books, err = selectBooks(ctx, h.DB); err != nil {
+		return err
+	}
 	if page.Chart, err = h.chart(ctx, c.Query("month"), today); err != nil {
 		return err
 	}
@@ -122,7 +132,27 @@ func (h handlers) askRefund(c *fiber.Ctx) error {
 	case err != nil:
 		return err
 	}
-	return web.Redirect(c, "/finance/refunds/"+strconv.FormatInt(int64(refund), 10), "refund_asked")
+	asked, _, err := h.Refund(c.UserContext(), refund)
+	if err != nil {
+		return err
+	}
+	notice := "refund_asked"
+	if asked.State == RefundRequested {
+		notice = "refund_waits"
+	}
+	return web.Redirect(c, "/finance/refunds/"+strconv.FormatInt(int64(refund), 10), notice)
+}
+
+// endAccess ends the registration of an order whose fee was given back.
+func (h handlers) endAccess(c *fiber.Ctx) error {
+	id, err := orderID(c)
+	if err != nil {
+		return err
+	}
+	if err := h.EndAccess(c.UserContext(), *web.Viewer(c), id, web.From(c), h.web.Now()); err != nil {
+		return err
+	}
+	return web.Redirect(c, "/finance/orders/"+c.Params("id"), "access_ended")
 }
 
 func (h handlers) refund(c *fiber.Ctx) error { return h.refundPage(c, nil, "") }
@@ -134,6 +164,9 @@ func (h handlers) refundPage(c *fiber.Ctx, wrong map[string]string, refused stri
 	}
 	page := refundPage{Page: h.web.Page(c), Refused: refused}
 	if page.Refund, page.Order, err = h.Refund(c.UserContext(), RefundID(id)); err != nil {
+		return err
+	}
+	if page.Names, err = selectRefundNames(c.UserContext(), h.DB, RefundID(id)); err != nil {
 		return err
 	}
 	if wrong != nil || refused != "" {

@@ -109,6 +109,7 @@ func (s *Service) Routes(w *web.Server) {
 	w.Get("/finance/orders", lms.ReadMoney, h.financeOrders)
 	w.Get("/finance/orders/:id", lms.ReadMoney, h.financeOrder)
 	w.Post("/finance/orders/:id/refund", lms.MoveMoney, h.askRefund)
+	w.Post("/finance/orders/:id/end", lms.MoveMoney, h.endAccess)
 	w.Get("/finance/refunds/:id", lms.ReadMoney, h.refund)
 	w.Post("/finance/refunds/:id", lms.MoveMoney, h.decideRefund)
 	w.Get("/finance/payouts", lms.ReadMoney, h.payouts)

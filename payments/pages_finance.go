@@ -14,8 +14,9 @@ import (
 
 // stretchFigures are the figures of today, this month or this fiscal year.
 type stretchFigures struct {
-	Name string
-	Year int // the fiscal year
+	Name   string
+	Year   int       // the fiscal year
+	Before lms.Money // held by Stripe at its beginning
 	Stretch
 }
 
@@ -27,8 +28,16 @@ type financePage struct {
 	Open       int         // exceptions, however many are listed
 	Waiting    []WaitingRefund
 	Balances   []Balance
+	Held       lms.Money // by Stripe, now
+	Books      lms.Date  // closed through
 	Latest     []FoundOrder
 }
+
+// Owed is what we owe Stripe.
+func (p financePage) Owed() lms.Money { return max(-p.Held, 0) }
+
+// Closed tells whether the books were ever closed.
+func (p financePage) Closed() bool { return p.Books.After(firstDay) }
 
 // Oldest is how many days the oldest exception has waited.
 func (p financePage) Oldest() int {
@@ -41,18 +50,34 @@ func (p financePage) Oldest() int {
 // Days is how long the exception has been known at an instant.
 func (x Exception) Days(now time.Time) int { return lms.DateOf(x.FoundAt).DaysUntil(lms.DateOf(now)) }
 
-// fact is a detail of an exception.
-type fact struct{ Name, Value string }
+// fact is a detail of an exception: its words, where the catalogs have some, or its value.
+type fact struct{ Name, Words, Value string }
+
+// valueWords are where the catalogs have words for the values of a detail.
+var valueWords = map[string]string{"seat": "payments.seat.", "state": "payments.refund.state_"}
 
 // Facts are the details, by name. Numbers are amounts, but for counts.
 func (x Exception) Facts() (facts []fact) {
 	for _, name := range slices.Sorted(maps.Keys(x.Details)) {
-		value := fmt.Sprint(x.Details[name])
-		if n, ok := x.Details[name].(float64); ok && name != "events" {
-			value = lms.Money(n).String()
+		f := fact{Name: name}
+		switch value := x.Details[name].(type) {
+		case nil:
+			continue
+		case float64:
+			f.Value = lms.Money(value).String()
+			if name == "events" {
+				f.Value = fmt.Sprint(value)
+			}
+		default:
+			f.Value = fmt.Sprint(value)
+			if prefix, found := valueWords[name]; found {
+				f.Words = prefix + f.Value
+			} else if x.Kind == Disputed && name == "status" {
+				f.Words = "payments.dispute." + f.Value
+			}
 		}
-		if value != "" && x.Details[name] != nil {
-			facts = append(facts, fact{name, value})
+		if f.Value != "" {
+			facts = append(facts, f)
 		}
 	}
 	return facts
@@ -85,6 +110,12 @@ func (p dossierPage) Advice() string {
 	return "decide"
 }
 
+// GivenBack tells whether the whole fee was.
+func (p dossierPage) GivenBack() bool { return len(p.Charges) > 0 && p.Left() == 0 }
+
+// Endable tells whether the registration outlived its fee.
+func (p dossierPage) Endable() bool { return p.GivenBack() && p.SeatState == Granted }
+
 // Refundable tells whether a refund can be asked for.
 func (p dossierPage) Refundable() bool { return p.Left() > 0 && !p.Disputed() }
 
@@ -92,6 +123,7 @@ type refundPage struct {
 	web.Page
 	Refund  Refund
 	Order   Order
+	Names   RefundNames
 	Form    web.Fields
 	Refused string
 }

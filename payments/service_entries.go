@@ -27,7 +27,7 @@ func (s *Service) ExportLines(ctx context.Context, v lms.Viewer, f EntryFilter, 
 	var entry int64
 	var account Account
 	return s.export(ctx, v, "entries", lang, from, now, []string{
-		"number", "kind", "effective", "fiscal_year", "belongs", "recorded", "account", "course", "gl", "amount", "order", "payer", "mopd_id", "reference", "source", "payout", "arrives",
+		"number", "kind", "effective", "fiscal_year", "belongs", "recorded", "account", "code", "course", "gl", "debit", "credit", "order", "payer", "mopd_id", "reference", "source", "payout", "arrives",
 	}, func(ctx context.Context) ([][]string, error) {
 		lines, err := selectLinesAfter(ctx, s.DB, f, entry, account, exportStep)
 		rows := make([][]string, len(lines))
@@ -35,7 +35,7 @@ func (s *Service) ExportLines(ctx context.Context, v lms.Viewer, f EntryFilter, 
 			entry, account = l.Entry, l.Account
 			rows[i] = []string{
 				fmt.Sprint(l.Entry), s.Words.Text(lang, "payments.entry."+string(l.Kind)), l.EffectiveOn.String(), strconv.Itoa(FiscalYear(l.EffectiveOn)), optional(l.BelongsOn), moment(l.RecordedAt),
-				string(l.Account), l.Account.Course(), l.GL, cents(l.Amount), number(int64(l.Order)), l.Name, number(int64(l.MOPDID)), l.Reference, l.Source, l.Payout, optional(l.ArrivesOn),
+				s.Words.Text(lang, "payments.account."+l.Account.Kind(), "Course", l.Account.Course()), string(l.Account), l.Account.Course(), l.GL, above(l.Amount), above(-l.Amount), number(int64(l.Order)), l.Name, number(int64(l.MOPDID)), l.Reference, l.Source, l.Payout, optional(l.ArrivesOn),
 			}
 		}
 		return rows, err
@@ -94,6 +94,14 @@ func (s *Service) export(ctx context.Context, v lms.Viewer, what, lang, from str
 		rows, err := read(ctx)
 		return rows, len(rows) < exportStep, err
 	}, cancel)
+}
+
+// above is an amount above zero as a number of dollars; "" if it is below.
+func above(m lms.Money) string {
+	if m <= 0 {
+		return ""
+	}
+	return cents(m)
 }
 
 // cents is an amount as a number of dollars.

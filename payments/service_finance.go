@@ -26,7 +26,7 @@ type Dossier struct {
 
 // Due tells whether the whole fee is given back for the asking on a day.
 func (d Dossier) Due(today lms.Date) bool {
-	return d.PaidAt != nil && d.Policy.Due(lms.DateOf(*d.PaidAt), d.Launched, today)
+	return d.PaidAt != nil && d.Left() == d.Total && d.Policy.Due(lms.DateOf(*d.PaidAt), d.Launched, today)
 }
 
 // Left is what of the charge has not been given back.

@@ -19,6 +19,7 @@ var (
 	ErrNothingPaid   = lms.NewError(lms.Conflict, "refund_nothing") // the order has no charge
 	ErrOwnRefund     = lms.NewError(lms.Forbidden, "refund_own")    // who asked for it does not decide
 	ErrRefundDecided = lms.NewError(lms.Conflict, "refund_decided") // somebody has decided already
+	ErrNotGivenBack  = lms.NewError(lms.Conflict, "not_given_back") // something of the fee is still kept
 	ErrRefundRefused = lms.NewError(lms.Conflict, "refund_refused") // by Stripe; Args: Code
 )
 
@@ -170,6 +171,35 @@ func (s *Service) lockRefund(ctx context.Context, tx pgx.Tx, id RefundID) (r Ref
 	}
 	r, err = lockRefund(ctx, tx, id)
 	return r, o, err
+}
+
+// EndAccess ends the registration of an order whose whole fee was given back, such as in
+// Stripe's dashboard. A completed course stays.
+//
+// Errors: lms.ErrNotFound, ErrNotGivenBack.
+func (s *Service) EndAccess(ctx context.Context, v lms.Viewer, id OrderID, from string, now time.Time) error {
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		o, err := s.lock(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		charges, err := selectCharged(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		for _, c := range charges {
+			if c.Refunding < c.Amount {
+				return ErrNotGivenBack
+			}
+		}
+		if len(charges) == 0 {
+			return ErrNothingPaid
+		}
+		if err := s.revoke(ctx, tx, o, now); err != nil {
+			return err
+		}
+		return s.say(ctx, tx, v, "access_ended", o, o.Title, from, now)
+	})
 }
 
 // revoke ends the enrollment of a seat. A completed one stays: its credit is posted.

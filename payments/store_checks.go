@@ -22,7 +22,7 @@ const (
 			state = CASE WHEN exceptions.details = excluded.details THEN exceptions.state ELSE 'open' END,
 			resolved_at = CASE WHEN exceptions.details = excluded.details THEN exceptions.resolved_at END,
 			resolved_by = CASE WHEN exceptions.details = excluded.details THEN exceptions.resolved_by END
-		WHERE exceptions.details <> excluded.details OR exceptions.seen_at < excluded.seen_at - interval '1 hour'`
+		WHERE exceptions.details <> excluded.details OR exceptions.state = 'open' AND exceptions.seen_at < excluded.seen_at - interval '4 minutes'`
 )
 
 // The checks of a stretch of orders, from $2 to $3. The charge's own are of every
@@ -52,7 +52,7 @@ const (
 		WHERE o.id BETWEEN $2 AND $3 AND c.metadata_order <> o.id::text`
 	// A rate that is not known differs from every fee.
 	checkFees = `
-		SELECT 'wrong_fee', c.id, o.id, jsonb_build_object('fee', t.fee, 'rate', r.fee, 'method', c.method)
+		SELECT 'wrong_fee', c.id, o.id, jsonb_build_object('charged', c.amount, 'fee', t.fee, 'rate', r.fee, 'method', c.method)
 		FROM payments.orders o JOIN payments.charges c ON c."order" = o.id JOIN payments.balance_transactions t ON t.source = c.id AND t.category = 'charge'
 		LEFT JOIN LATERAL (SELECT least(cap, round(c.amount * share / 10000.0) + fixed)::bigint AS fee FROM payments.fee_rates
 			WHERE method = c.method AND effective_from <= (c.created_at AT TIME ZONE 'America/Chicago')::date ORDER BY effective_from DESC LIMIT 1) r ON true
@@ -77,7 +77,7 @@ const (
 		FROM payments.refunds r
 		WHERE r."order" BETWEEN $2 AND $3 AND (r.state = 'failed' OR r.state = 'pending' AND r.sent_at < $1::timestamptz - $5::interval OR r.state = 'approved' AND r.sent_at < $1::timestamptz - $7::interval)`
 	checkDisputes = `
-		SELECT 'disputed', d.id || '/' || d.status, d."order", jsonb_build_object('status', d.status, 'amount', d.amount, 'reason', d.reason)
+		SELECT 'disputed', d.id || '/' || d.status, d."order", jsonb_build_object('status', d.status, 'amount', d.amount, 'reason', d.reason, 'due_by', (d.due_by AT TIME ZONE 'America/Chicago')::date)
 		FROM payments.disputes d WHERE d."order" BETWEEN $2 AND $3
 		UNION ALL
 		SELECT 'disputed', d.id || '/refund/' || r.id, d."order", jsonb_build_object('status', d.status, 'refunded', r.amount)

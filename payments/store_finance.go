@@ -16,13 +16,15 @@ type Figures struct {
 	Refunded lms.Money // of these, given back
 	Fees     lms.Money // kept by Stripe, also for disputes
 	Cash     lms.Money // arrived at the bank
+	Disputed lms.Money // taken back by cardholders' banks
 }
 
 const figures = `SELECT
 			coalesce(-sum(l.amount) FILTER (WHERE l.account LIKE 'revenue/%'), 0)::bigint AS earned,
 			coalesce(sum(l.amount) FILTER (WHERE l.account LIKE 'refunds/%'), 0)::bigint AS refunded,
 			coalesce(sum(l.amount) FILTER (WHERE l.account IN ('fees', 'dispute_fees')), 0)::bigint AS fees,
-			coalesce(sum(l.amount) FILTER (WHERE l.account = 'bank'), 0)::bigint AS cash
+			coalesce(sum(l.amount) FILTER (WHERE l.account = 'bank'), 0)::bigint AS cash,
+			coalesce(sum(l.amount) FILTER (WHERE l.account = 'disputes'), 0)::bigint AS disputed
 		FROM payments.entries e JOIN payments.entry_lines l ON l.entry = e.id WHERE e.effective_on`
 
 func selectFigures(ctx context.Context, db pg.Querier, from, through lms.Date) (Figures, error) {
@@ -98,10 +100,13 @@ type Charged struct {
 	Amount    lms.Money
 	Refunding lms.Money
 	CreatedAt time.Time
+	Payout    string // that carried it
+	ArrivesOn *lms.Date
 }
 
 func selectCharged(ctx context.Context, db pg.Querier, id OrderID) ([]Charged, error) {
-	return pg.Rows[Charged](ctx, db, "select charges of order", `SELECT id, amount, refunding, created_at FROM payments.charges WHERE "order" = $1 ORDER BY created_at`, id)
+	return pg.Rows[Charged](ctx, db, "select charges of order", `SELECT c.id, c.amount, c.refunding, c.created_at, coalesce(p.id, '') AS payout, p.arrives_on
+		FROM payments.charges c LEFT JOIN payments.balance_transactions t ON t.id = c.balance_transaction LEFT JOIN payments.payouts p ON p.id = t.payout WHERE c."order" = $1 ORDER BY c.created_at`, id)
 }
 
 // Exception is something that somebody has to look at.
@@ -117,13 +122,15 @@ type Exception struct {
 	State      string
 	Owner      lms.PersonID
 	OwnerName  string
+	PayerName  string
 	ResolvedAt *time.Time
 	Resolver   string
 }
 
 const exceptions = `SELECT x.id, x.kind, x.subject, coalesce(x."order", 0) AS "order", x.details, x.found_at, x.seen_at, x.times, x.state, coalesce(x.owner, 0) AS owner,
-		coalesce(o.given || ' ' || o.family, '') AS owner_name, x.resolved_at, coalesce(r.given || ' ' || r.family, '') AS resolver
-	FROM payments.exceptions x LEFT JOIN accounts.pub_people o ON o.person = x.owner LEFT JOIN accounts.pub_people r ON r.person = x.resolved_by`
+		coalesce(o.given || ' ' || o.family, '') AS owner_name, coalesce(y.given || ' ' || y.family, '') AS payer_name, x.resolved_at, coalesce(r.given || ' ' || r.family, '') AS resolver
+	FROM payments.exceptions x LEFT JOIN accounts.pub_people o ON o.person = x.owner LEFT JOIN accounts.pub_people r ON r.person = x.resolved_by
+		LEFT JOIN payments.orders b ON b.id = x."order" LEFT JOIN accounts.pub_identities i ON i.person = b.payer LEFT JOIN accounts.pub_people y ON y.person = i.canonical`
 
 // ExceptionFilter says which exceptions are looked for.
 type ExceptionFilter struct {
@@ -204,3 +211,19 @@ func selectWaitingRefunds(ctx context.Context, db pg.Querier) ([]WaitingRefund, 
 		FROM payments.refunds r JOIN payments.lines l ON l."order" = r."order" JOIN accounts.pub_people p ON p.person = r.requested_by
 		WHERE r.state = 'requested' ORDER BY r.requested_at, r.id LIMIT 200`)
 }
+
+// selectHeld is what Stripe held for us at the end of a day; below zero it is owed.
+func selectHeld(ctx context.Context, db pg.Querier, day lms.Date) (lms.Money, error) {
+	return pg.Value[lms.Money](ctx, db, "select what Stripe holds", `SELECT coalesce(sum(l.amount), 0)::bigint FROM payments.entries e JOIN payments.entry_lines l ON l.entry = e.id
+		WHERE l.account = 'stripe' AND e.effective_on <= $1`, day)
+}
+
+// selectRefundNames is how the people of a refund are called; "" if nobody is.
+func selectRefundNames(ctx context.Context, db pg.Querier, id RefundID) (RefundNames, error) {
+	return pg.Row[RefundNames](ctx, db, "select names of refund", `SELECT coalesce(a.given || ' ' || a.family, '') AS asked, coalesce(d.given || ' ' || d.family, '') AS decided, y.given || ' ' || y.family AS payer
+		FROM payments.refunds r JOIN payments.orders o ON o.id = r."order" JOIN accounts.pub_identities i ON i.person = o.payer JOIN accounts.pub_people y ON y.person = i.canonical
+		LEFT JOIN accounts.pub_people a ON a.person = r.requested_by LEFT JOIN accounts.pub_people d ON d.person = r.decided_by WHERE r.id = $1`, id)
+}
+
+// RefundNames is how the people of a refund are called.
+type RefundNames struct{ Asked, Decided, Payer string }

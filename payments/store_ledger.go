@@ -80,7 +80,8 @@ func insertEntry(ctx context.Context, tx pgx.Tx, e Entry, now time.Time) (bool, 
 	}
 	return pg.Changed(ctx, tx, "insert entry", `WITH e AS (
 			INSERT INTO payments.entries (kind, reference, "order", effective_at, effective_on, recorded_at, note, belongs_on)
-			VALUES ($1, $2, nullif($3, 0), $4, $5, $6, $7, $10) ON CONFLICT (reference) DO NOTHING RETURNING id
+			SELECT $1, $2, nullif($3, 0), $4, $5, $6, $7, $10 WHERE NOT EXISTS (SELECT FROM payments.entries WHERE reference = $2) -- or their numbers would have gaps
+			ON CONFLICT (reference) DO NOTHING RETURNING id
 		) INSERT INTO payments.entry_lines (entry, account, amount) SELECT e.id, l.account, l.amount FROM e, unnest($8::text[], $9::bigint[]) AS l (account, amount)`,
 		e.Kind, e.Reference, e.Order, e.EffectiveAt, e.EffectiveOn, now, e.Note, accounts, amounts, belongsOn)
 }

@@ -545,7 +545,7 @@ func TestFinanceUnfoldsAFigureAndDownloadsItWithTheCodesOfTheState(t *testing.T)
 		return text
 	}
 	lines := table("/finance/entries.csv?account=revenue")
-	require.Contains(t, lines, "revenue/FIRE-1,FIRE-1,'=0101-4120,-5.00,1,Maya Ortiz,", "no spreadsheet takes the code for a formula")
+	require.Contains(t, lines, "Revenue of FIRE-1,revenue/FIRE-1,FIRE-1,'=0101-4120,,5.00,1,Maya Ortiz,", "no spreadsheet takes the code for a formula")
 	require.Len(t, strings.Split(strings.TrimSpace(lines), "\n"), 2)
 	require.Len(t, strings.Split(strings.TrimSpace(table("/finance/entries.csv")), "\n"), 6, "a head, and both entries")
 	require.Contains(t, table("/finance/orders.csv"), "Maya Ortiz")
@@ -571,4 +571,29 @@ func TestTheDatabaseAloneKeepsClosedBooksClosed(t *testing.T) {
 	require.NoError(t, b.Payments.CloseBooks(t.Context(), lms.Viewer{Person: fay}, today.AddDays(-1), "127.0.0.1", b.clock.Now()))
 	_, err := b.DB.Exec(t.Context(), `INSERT INTO payments.entries (kind, reference, effective_at, effective_on, recorded_at) VALUES ('charge', 'x', now(), $1, now())`, today.AddDays(-1))
 	require.Equal(t, "entries_period_open", pg.Violated(err))
+}
+
+func TestFinanceEndsARegistrationWhoseFeeWasGivenBackElsewhere(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.sells("FIRE-1", "Fire safety", 500)
+	fay := b.person("Fay", lms.Finance)
+	charge := b.bought(b.person("Maya"), "FIRE-1")
+	end := func() error {
+		return b.Payments.EndAccess(t.Context(), lms.Viewer{Person: fay}, b.order().ID, "127.0.0.1", b.clock.Now())
+	}
+	require.ErrorIs(t, end(), payments.ErrNotGivenBack)
+	_, err := b.stripe.RefundAtDashboard(charge, 500)
+	require.NoError(t, err)
+	require.NoError(t, b.Payments.SyncCharge(t.Context(), charge, b.clock.Now()))
+	p := b.newTab(t)
+	p.signIn(fay)
+	p.open(fmt.Sprintf("/finance/orders/%d", b.order().ID))
+	p.sees("The course is kept")
+	p.accessibleInBoth("dossier-kept")
+	p.click(`form[action$="/end"] button`)
+	p.sees("The registration is ended, unless the course is completed.")
+	require.Equal(t, payments.Revoked, b.order().SeatState)
+	require.Equal(t, 1, b.counts(`SELECT count(*) FROM enrollments.enrollments WHERE state = 'revoked'`))
+	require.NoError(t, end(), "again changes nothing")
 }
