@@ -8,10 +8,14 @@ export CHROMIUM ?= /usr/bin/chromium-headless-shell
 GO_FILES = $(shell find . -name node_modules -prune -o -name '*.go' -print)
 # More flags for go test, such as -p 1 or -run Checkout.
 TESTFLAGS ?=
+# Figures that "make bench" measures, separated by commas; all if not said.
+ONLY ?=
+# More flags for the benchmark, such as --scale 0.1, see "bin/bench --help".
+BENCHFLAGS ?=
 # More flags for the demo, see "bin/demo --help".
 DEMOFLAGS ?=
 
-.PHONY: help demo test check faults assets build setup bin/demo bin/stripe-mock
+.PHONY: help demo test check faults bench assets build setup bin/demo bin/stripe-mock
 
 help: ## List these commands.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +37,10 @@ check: ## Check formatting, vet, staticcheck, built web assets and the import ru
 
 faults: setup bin/demo ## Run the long tests that kill processes and cut connections.
 	MOPD_DEMO_BIN=$(CURDIR)/bin/demo go test -timeout 60m -count=1 -tags faults -run Faults $(TESTFLAGS) ./...
+
+bench: setup bin/demo build ## Measure how fast the product is, and with how much memory.
+	go build -o bin/bench ./cmd/bench
+	bin/bench $(if $(ONLY),--only $(ONLY)) $(BENCHFLAGS)
 
 assets: ## Build the web assets from static/src.
 	scripts/setup.sh assets

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -18,8 +17,8 @@ import (
 
 	"mopd/cmd/internal/app"
 	"mopd/cmd/internal/mailbox"
+	"mopd/cmd/internal/parts"
 	"mopd/lms/pg/pglocal"
-	"mopd/lms/pg/pglocal/child"
 	"mopd/lms/secrets"
 	"mopd/migrations"
 )
@@ -69,7 +68,7 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 	}
 	defer a.Close()
 	running, ctx := errgroup.WithContext(ctx)
-	running.Go(func() error { return till.run(ctx) })
+	running.Go(func() error { return till.Run(ctx) })
 	running.Go(func() error {
 		if err := seed(ctx, a, caught.Apps.Secret, time.Now()); err != nil {
 			return fmt.Errorf("fill the demo: %w", err)
@@ -148,27 +147,17 @@ func (c *runCommand) parts(ctx context.Context) (s app.Settings, caught *mailbox
 		s.DatabaseURL = cluster.URL("postgres")
 	}
 
-	store, address, err := startStore(ctx, filepath.Join(c.Data, "store"), s.S3AccessKey, s.S3SecretKey)
+	self, err := os.Executable()
+	if err != nil {
+		return s, caught, stop, fmt.Errorf("find this program: %w", err)
+	}
+	store, address, err := parts.StartStore(ctx, self, filepath.Join(c.Data, "store"), s.S3AccessKey, s.S3SecretKey)
 	if err != nil {
 		return s, caught, stop, err
 	}
 	stops = append(stops, func(ctx context.Context) error { return store.Stop(ctx, syscall.SIGTERM) })
 	s.S3Endpoint = address
 	return s, caught, stop, nil
-}
-
-// startStore runs "demo store" as a child, since it changes the folder in which
-// its whole process works.
-func startStore(ctx context.Context, dir, accessKey, secretKey string) (*child.Process, string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, "", fmt.Errorf("find this program: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeStartLimit)
-	defer cancel()
-	cmd := exec.Command(self, "store", "--dir", dir)
-	cmd.Env = append(os.Environ(), "MOPD_STORE_ACCESS_KEY="+accessKey, "MOPD_STORE_SECRET_KEY="+secretKey)
-	return child.StartServing(ctx, cmd, syscall.SIGTERM, "store listening on ")
 }
 
 // keep reads the secret in a file, which it makes when it is missing.

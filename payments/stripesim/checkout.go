@@ -2,6 +2,7 @@ package stripesim
 
 import (
 	"cmp"
+	"math"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -65,6 +66,7 @@ func (s *Sim) createSession(r *http.Request) (any, error) {
 		"metadata": metadataOf(r, "metadata"), "intent_metadata": metadataOf(r, "payment_intent_data[metadata]"), "name": form(price + "[product_data][name]"),
 	})
 	session["url"] = s.URL + "/pay/" + session.id()
+	s.lapses = min(s.lapses, session.cents("expires_at"))
 	return session, nil
 }
 
@@ -85,10 +87,21 @@ func (s *Sim) expire(session object) {
 	s.tell("checkout.session.expired", session)
 }
 
-// lapse expires the sessions whose time is over; mu is held.
+// lapse expires the sessions whose time is over; mu is held. Most often that is none, and
+// then it looks through none.
 func (s *Sim) lapse() {
+	now := s.now().Unix()
+	if s.lapses > now {
+		return
+	}
+	s.lapses = math.MaxInt64
 	for _, session := range s.each("checkout.session") {
-		if session.text("status") == "open" && session.cents("expires_at") <= s.now().Unix() {
+		if session.text("status") != "open" {
+			continue
+		}
+		if expires := session.cents("expires_at"); expires > now {
+			s.lapses = min(s.lapses, expires)
+		} else {
 			s.expire(session)
 		}
 	}

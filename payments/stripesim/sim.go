@@ -49,6 +49,7 @@ type Sim struct {
 	faults   Faults
 	hooks    []delivery // waiting to be sent
 	sending  int
+	lapses   int64 // second before which no session lapses; 0 if it is not known
 	wake     chan struct{}
 	settled  *sync.Cond
 	retryGap time.Duration
@@ -195,6 +196,7 @@ func (s *Sim) Change(id string, fields map[string]any) error {
 			return missing("object", id)
 		}
 		maps.Copy(o, fields)
+		s.lapses = 0
 		return nil
 	})
 }
