@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -59,7 +60,15 @@ const (
 //
 // Errors: ErrStripeSilent.
 func (s *Service) ListMissed(ctx context.Context, since, now time.Time) error {
-	return s.stripe.events(ctx, since, now.Add(-onItsWay), func(e Event) error { return s.keep(ctx, e, now) })
+	return s.stripe.events(ctx, since, now.Add(-onItsWay), func(page []Event) error {
+		missed, err := selectMissed(ctx, s.DB, page)
+		for _, e := range page {
+			if err == nil && slices.Contains(missed, e.ID) {
+				err = s.keep(ctx, e, now)
+			}
+		}
+		return err
+	})
 }
 
 // noteAccount notes which account at Stripe answers to the key.

@@ -111,6 +111,15 @@ func selectEvent(ctx context.Context, db pg.Querier, id string) (Event, error) {
 	return pg.Row[Event](ctx, db, "select event", `SELECT id, type, api_version, livemode, object, created_at, payload, via FROM payments.events WHERE id = $1`, id)
 }
 
+// selectMissed is the ids of those events of a list that are not kept.
+func selectMissed(ctx context.Context, db pg.Querier, list []Event) ([]string, error) {
+	ids := make([]string, len(list))
+	for i, e := range list {
+		ids[i] = e.ID
+	}
+	return pg.Values[string](ctx, db, "select missed events", `SELECT id FROM unnest($1::text[]) AS listed (id) WHERE NOT EXISTS (SELECT FROM payments.events e WHERE e.id = listed.id)`, ids)
+}
+
 func updateProcessed(ctx context.Context, db pg.Execer, id, outcome string, now time.Time) error {
 	return pg.Exec(ctx, db, "note processed event", `UPDATE payments.events SET processed_at = $2, outcome = $3 WHERE id = $1 AND processed_at IS NULL`, id, now, outcome)
 }

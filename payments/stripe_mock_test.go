@@ -82,7 +82,7 @@ func TestEveryRequestHasTheShapeThatStripeExpects(t *testing.T) {
 		"payouts":           func() error { _, err := g.payouts(ctx, time.Now().Add(-time.Hour), time.Now()); return err },
 		"account":           func() error { _, err := g.account(); return err },
 		"events": func() error {
-			err := g.events(ctx, time.Now().Add(-time.Hour), time.Now(), func(Event) error { return nil })
+			err := g.events(ctx, time.Now().Add(-time.Hour), time.Now(), func([]Event) error { return nil })
 			if err != nil && strings.Contains(err.Error(), "read event") {
 				return nil // the checker's events are about nothing
 			}

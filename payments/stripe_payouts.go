@@ -85,15 +85,16 @@ func (g *gateway) account() (string, error) {
 	return a.ID, nil
 }
 
-// events gives each event with an effect that was made in a stretch of time, the newest
-// first.
+// events gives the events with an effect that were made in a stretch of time, the newest
+// first, a page at a time.
 //
 // Errors: ErrStripeSilent, and what each gives.
-func (g *gateway) events(ctx context.Context, from, until time.Time, each func(Event) error) error {
+func (g *gateway) events(ctx context.Context, from, until time.Time, each func([]Event) error) error {
 	p := &stripe.EventListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: from.Unix(), LesserThan: until.Unix()}, Types: stripe.StringSlice(slices.Sorted(maps.Keys(eventTypes)))}
 	p.Context = ctx
 	p.Limit = stripe.Int64(mostOfStripe)
 	i := g.api.Events.List(p)
+	var page []Event
 	for i.Next() {
 		payload, err := json.Marshal(i.Event())
 		if err != nil {
@@ -104,11 +105,17 @@ func (g *gateway) events(ctx context.Context, from, until time.Time, each func(E
 			return err
 		}
 		e.Via = "list"
-		if err := each(e); err != nil {
-			return err
+		if page = append(page, e); len(page) == mostOfStripe {
+			if err := each(page); err != nil {
+				return err
+			}
+			page = page[:0]
 		}
 	}
-	return silent("list events", i.Err())
+	if err := i.Err(); err != nil {
+		return silent("list events", err)
+	}
+	return each(page)
 }
 
 // mostOfStripe is how many objects Stripe gives on one page.
