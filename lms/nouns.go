@@ -189,7 +189,7 @@ type YearStanding struct {
 	Year        int
 	Counted     Hours
 	Required    Hours
-	HireMissing bool   // the requirement follows from the account, for want of a hire date
+	HireMissing bool        // the requirement follows from the account, for want of a hire date
 	Owed        []YearHours // by earlier years, the oldest first: what is earned next goes there
 }
 

@@ -14,8 +14,6 @@ import (
 const refundColumns = `id, "order", charge, amount, reason, keep_access, state, key::text AS key, coalesce(stripe, '') AS stripe, needs_second,
 	coalesce(requested_by, 0) AS requested_by, requested_at, coalesce(decided_by, 0) AS decided_by, decided_at, why_denied, sent_at, settled_at, failure`
 
-func refundObject(id RefundID) string { return fmt.Sprintf("refund/%d", id) }
-
 // paidCharge is a charge that an order was paid with.
 type paidCharge struct {
 	ID        string
