@@ -54,3 +54,5 @@ CREATE TABLE registry.prints (
 );
 CREATE TRIGGER prints_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON registry.prints
     FOR EACH STATEMENT EXECUTE FUNCTION accounts.append_only();
+ALTER TABLE registry.employments ADD COLUMN note text NOT NULL DEFAULT '',
+    ADD CONSTRAINT employments_say_why CHECK (recorded_by IS NULL OR note <> '');

@@ -75,6 +75,8 @@ func (s *Service) Routes(w *web.Server) {
 
 	w.Get("/records", lms.Identify, h.waiting)
 	w.Get("/people/:id/record", lms.LookUp, h.recordOf)
+	w.Get("/people/:id/work", lms.LookUp, h.work)
+	w.Post("/people/:id/work", lms.Correct, h.recordWork)
 	w.Get("/records/:id", lms.Identify, h.credit)
 	w.Post("/records/:id", lms.Correct, h.decide)
 }

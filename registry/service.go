@@ -17,6 +17,7 @@ var guards = pg.Guards{
 	"credit_blocks_once_a_year":    lms.ErrEarnsAgain,
 	"credits_source_reference_key": lms.ErrCreditPosted,
 	"reviews_one_open":             ErrReviewAsked,
+	"employments_replaces_key":     ErrWorkMoved,
 }
 
 // Policies are all policies on record.

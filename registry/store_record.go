@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"mopd/lms"
 	"mopd/lms/pg"
 )
@@ -36,4 +38,23 @@ func selectEmployed(ctx context.Context, db pg.Querier, p lms.PersonID, known ti
 		WHERE e.person IN (SELECT accounts.pub_profiles_at($1, $2)) AND e.recorded_at <= $2 AND e.hired_on IS NOT NULL
 			AND NOT EXISTS (SELECT FROM registry.employments n WHERE n.replaces = e.id AND n.recorded_at <= $2)
 		ORDER BY e.hired_on, e.id`, p, known)
+}
+
+const works = `SELECT e.id, e.employer, e.hired_on, e.left_on, e.source, e.recorded_at, coalesce(p.given || ' ' || p.family, '') AS by_name, e.note
+	FROM registry.employments e LEFT JOIN accounts.pub_people p ON p.person = e.recorded_by
+	WHERE e.person IN (SELECT person FROM accounts.pub_identities WHERE canonical = $1)`
+
+// selectWorks is the newest versions of somebody's work, the latest hire first.
+func selectWorks(ctx context.Context, db pg.Querier, p lms.PersonID) ([]Work, error) {
+	return pg.Rows[Work](ctx, db, "select works", works+` AND NOT EXISTS (SELECT FROM registry.employments n WHERE n.replaces = e.id) ORDER BY e.hired_on DESC NULLS LAST, e.id`, p)
+}
+
+// selectWork is a version of somebody's work.
+func selectWork(ctx context.Context, db pg.Querier, p lms.PersonID, id WorkID) (Work, error) {
+	return pg.Row[Work](ctx, db, "select work", works+` AND e.id = $2`, p, id)
+}
+
+func insertWork(ctx context.Context, tx pgx.Tx, c WorkChange, by lms.PersonID, now time.Time) error {
+	return pg.Exec(ctx, tx, "record work", `INSERT INTO registry.employments (person, employer, hired_on, left_on, source, replaces, recorded_at, recorded_by, note)
+		VALUES ($1, $2, $3, $4, 'registrar', nullif($5, 0), $6, $7, $8)`, c.Person, c.Employer, c.HiredOn, c.LeftOn, c.Replaces, now, by, c.Note)
 }

@@ -161,3 +161,59 @@ func TestAPrintedReportIsCheckedByItsCodeAndSaysWhenNewerFactsExist(t *testing.T
 	other.visit(b.url + "/report/printed/" + strings.ReplaceAll(code, "-", ""))
 	other.sees("not found")
 }
+
+func TestOneReviewOfACreditWaitsForItsAnswer(t *testing.T) {
+	t.Parallel()
+	b := newBoxAt(t, otherSite, false)
+	maya, rita := b.person("Maya"), lms.Viewer{Person: b.person("Rita", lms.Registrar)}
+	b.completes(maya, lmstest.Course(t, b.DB), b.clock.Now())
+	id := b.creditOf(maya, lms.DateOf(b.clock.Now()))
+	ask := func() error {
+		return b.Registry.AskReview(t.Context(), maya.ID, id, "Please look", "127.0.0.1", b.clock.Now())
+	}
+	require.NoError(t, ask())
+	require.ErrorIs(t, ask(), registry.ErrReviewAsked)
+	require.ErrorIs(t, b.Registry.AskReview(t.Context(), rita.ID, id, "Not mine", "127.0.0.1", b.clock.Now()), lms.ErrNotFound)
+	require.NoError(t, b.Registry.Decide(t.Context(), rita, registry.Verdict{Credit: id, Status: lms.Denied, Note: "As before"}, "127.0.0.1", b.clock.Now()))
+	require.NoError(t, ask(), "the answer may be asked about again")
+}
+
+func TestTheDatabaseAloneWantsAReasonOfARegistrar(t *testing.T) {
+	t.Parallel()
+	b := newBoxAt(t, otherSite, false)
+	maya, rita := b.person("Maya"), b.person("Rita", lms.Registrar)
+	b.completes(maya, lmstest.Course(t, b.DB), b.clock.Now())
+	_, err := b.DB.Exec(t.Context(), `INSERT INTO registry.decisions (credit, status, quarters, policy, recorded_at, decided_by) SELECT credit, 'denied', 0, policy, now(), $1 FROM registry.decisions`, rita.ID)
+	require.Equal(t, "decisions_say_why", pg.Violated(err))
+}
+
+func TestARegistrarRecordsAHireDateAndTheYearAsksForLess(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	maya, rita := b.person("Maya"), b.person("Rita", lms.Registrar)
+	today := lms.DateOf(b.clock.Now())
+	p := b.newTab(t)
+	p.signIn(rita)
+	p.open(fmt.Sprintf("/people/%d/record", maya.ID))
+	p.sees("No hire date is on record")
+	p.click(`a[href$="/work"]`)
+	p.sees("No work is on record.")
+	p.click("main form button")
+	p.sees("Enter the day of hire.")
+	p.accessibleInBoth("work-wrong")
+	p.fill("#employer", "Sunny Days")
+	p.fill("#hired", lms.Date{Year: today.Year, Month: 12, Day: 1}.String())
+	p.fill("#note", "Letter of the employer")
+	p.click("main form button")
+	p.sees("Recorded. The requirement of each year follows from it.")
+	p.accessible("work")
+	p.click(`a[href*="replaces="]`)
+	p.fill("#hired", lms.Date{Year: today.Year, Month: 11, Day: 30}.String())
+	p.fill("#note", "The letter was misread")
+	p.click("main form button")
+	p.sees("The letter was misread")
+	p.open(fmt.Sprintf("/people/%d/record", maya.ID))
+	p.sees("0.0 of 2.0 clock hours")
+	require.Equal(t, 2, b.counts(`SELECT count(*) FROM registry.employments`))
+	require.ErrorIs(t, b.Registry.RecordWork(t.Context(), lms.Viewer{Person: rita}, registry.WorkChange{Person: maya.ID, Replaces: 1, HiredOn: today, Note: "Late"}, "127.0.0.1", b.clock.Now()), registry.ErrWorkMoved)
+}
