@@ -1,6 +1,6 @@
 -- +goose Up
 -- What other features may know of enrollments with a fee.
-CREATE INDEX enrollments_fee ON enrollments.enrollments (id) WHERE fee > 0;
+CREATE INDEX enrollments_fee ON enrollments.enrollments (recorded_at) WHERE fee > 0;
 CREATE VIEW enrollments.pub_fees AS
     SELECT id AS enrollment, person, course, state, fee, recorded_at FROM enrollments.enrollments WHERE fee > 0;
 
@@ -16,12 +16,19 @@ CREATE TABLE payments.fee_rates (
 INSERT INTO payments.fee_rates (method, effective_from, share, fixed, cap) VALUES
     ('card', '1990-01-01', 290, 30, NULL), ('link', '1990-01-01', 290, 30, NULL), ('us_bank_account', '1990-01-01', 80, 0, 500);
 ALTER TABLE payments.charges ADD COLUMN method text NOT NULL DEFAULT '';
+CREATE INDEX charges_created_at ON payments.charges (created_at);
 CREATE INDEX charges_stray ON payments.charges (id) WHERE "order" IS NULL;
 
 -- The accounts at Stripe that answered to the key; there should be one, ever.
 CREATE TABLE payments.stripe_accounts (
     id            text CONSTRAINT stripe_accounts_pkey PRIMARY KEY,
     first_seen_at timestamptz NOT NULL
+);
+
+-- Until when Stripe was asked for events that no webhook told of.
+CREATE TABLE payments.listed (
+    one   boolean NOT NULL DEFAULT true CONSTRAINT listed_pkey PRIMARY KEY CONSTRAINT listed_one CHECK (one),
+    until timestamptz NOT NULL
 );
 
 -- Through which day the books are closed. What belongs to a closed day is entered on an open one.

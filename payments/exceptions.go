@@ -16,6 +16,7 @@ const (
 	PayoutSum       = "payout_sum"        // a payout is not the sum of its lines
 	WrongFee        = "wrong_fee"         // Stripe took another fee than the rates say
 	MissedEvent     = "missed_event"      // a webhook did not arrive, and was found by asking
+	UnworkedEvent   = "unworked_event"    // a webhook came, and its work fails
 	ClosedPeriod    = "closed_period"     // something belongs to a closed day, and was entered on an open one
 	PayoutNotDone   = "payout_not_done"   // failed, stuck, or one that cannot be itemized
 	UnknownKind     = "unknown_kind"      // a category or API version that is not known

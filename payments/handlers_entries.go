@@ -110,11 +110,11 @@ func (h handlers) nameAccounts(c *fiber.Ctx) error {
 	}
 	named := map[Account]string{}
 	for _, a := range accounts {
-		gl := strings.TrimSpace(c.FormValue(string(a.Account)))
-		if len(gl) > glMax {
-			gl = gl[:glMax]
+		if !c.Request().PostArgs().Has(string(a.Account)) {
+			continue
 		}
-		named[a.Account] = gl
+		gl := []rune(strings.TrimSpace(c.FormValue(string(a.Account))))
+		named[a.Account] = string(gl[:min(len(gl), glMax)])
 	}
 	if err := h.NameAccounts(c.UserContext(), *web.Viewer(c), named, web.From(c), h.web.Now()); err != nil {
 		return err

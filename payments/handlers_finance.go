@@ -227,6 +227,7 @@ func (h handlers) exceptionPage(c *fiber.Ctx, wrong map[string]string, refused s
 	if page.Exception, err = selectException(c.UserContext(), h.DB, int64(id)); err != nil {
 		return err
 	}
+	page.Facts = page.Exception.facts(h.Words.Has)
 	if page.Notes, err = selectNotes(c.UserContext(), h.DB, int64(id)); err != nil {
 		return err
 	}

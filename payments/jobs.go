@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"mopd/lms"
 	"mopd/lms/jobs"
@@ -18,11 +19,17 @@ type ProcessEventArgs struct {
 // Kind names the job.
 func (ProcessEventArgs) Kind() string { return "process_event" }
 
+// eventTime bounds the work of one event.
+const eventTime = time.Minute
+
 type processEvent struct {
 	river.WorkerDefaults[ProcessEventArgs]
 	service *Service
 	now     jobs.Clock
 }
+
+// Timeout is that of the many pages of a payout.
+func (w *processEvent) Timeout(*river.Job[ProcessEventArgs]) time.Duration { return eventTime }
 
 // Work may be done any number of times.
 func (w *processEvent) Work(ctx context.Context, job *river.Job[ProcessEventArgs]) error {
@@ -119,8 +126,12 @@ func (s *Service) Periodic() []*river.PeriodicJob {
 	if s.Key == "" {
 		return nil
 	}
-	look := func() (river.JobArgs, *river.InsertOpts) { return CatchUpArgs{}, nil }
-	reconcile := func() (river.JobArgs, *river.InsertOpts) { return ReconcileArgs{}, nil }
+	// One at a time; the next one makes up for one that failed.
+	alone := &river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByState: []rivertype.JobState{
+		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled,
+	}}}
+	look := func() (river.JobArgs, *river.InsertOpts) { return CatchUpArgs{}, alone }
+	reconcile := func() (river.JobArgs, *river.InsertOpts) { return ReconcileArgs{}, alone }
 	return []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(catchUpEvery), look, &river.PeriodicJobOpts{RunOnStart: true}),
 		river.NewPeriodicJob(nightly{}, reconcile, nil),

@@ -99,9 +99,9 @@ func (s *Service) Routes(w *web.Server) {
 
 	w.Get("/finance", lms.ReadMoney, h.finance)
 	w.Get("/finance/entries", lms.ReadMoney, h.entries)
-	w.Get("/finance/entries.csv", lms.ReadMoney, h.exportEntries)
-	w.Get("/finance/orders.csv", lms.ReadMoney, h.exportOrders)
-	w.Get("/finance/payouts.csv", lms.ReadMoney, h.exportPayouts)
+	w.Download("/finance/entries.csv", lms.ReadMoney, h.exportEntries)
+	w.Download("/finance/orders.csv", lms.ReadMoney, h.exportOrders)
+	w.Download("/finance/payouts.csv", lms.ReadMoney, h.exportPayouts)
 	w.Get("/finance/settings", lms.ReadMoney, h.settings)
 	w.Post("/finance/settings/accounts", lms.MoveMoney, h.nameAccounts)
 	w.Post("/finance/settings/books", lms.MoveMoney, h.closeBooks)

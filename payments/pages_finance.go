@@ -54,10 +54,11 @@ func (x Exception) Days(now time.Time) int { return lms.DateOf(x.FoundAt).DaysUn
 type fact struct{ Name, Words, Value string }
 
 // valueWords are where the catalogs have words for the values of a detail.
-var valueWords = map[string]string{"seat": "payments.seat.", "state": "payments.refund.state_"}
+var valueWords = map[string]string{"order": "payments.state.", "seat": "payments.seat.", "state": "payments.refund.state_"}
 
-// Facts are the details, by name. Numbers are amounts, but for counts.
-func (x Exception) Facts() (facts []fact) {
+// facts are the details, by name. Numbers are amounts, but for counts; of words the
+// catalogs say whether they have them.
+func (x Exception) facts(has func(key string) bool) (facts []fact) {
 	for _, name := range slices.Sorted(maps.Keys(x.Details)) {
 		f := fact{Name: name}
 		switch value := x.Details[name].(type) {
@@ -65,7 +66,7 @@ func (x Exception) Facts() (facts []fact) {
 			continue
 		case float64:
 			f.Value = lms.Money(value).String()
-			if name == "events" {
+			if name == "events" || name == "charges" {
 				f.Value = fmt.Sprint(value)
 			}
 		default:
@@ -75,6 +76,9 @@ func (x Exception) Facts() (facts []fact) {
 			} else if x.Kind == Disputed && name == "status" {
 				f.Words = "payments.dispute." + f.Value
 			}
+		}
+		if !has(f.Words) {
+			f.Words = ""
 		}
 		if f.Value != "" {
 			facts = append(facts, f)
@@ -111,7 +115,9 @@ func (p dossierPage) Advice() string {
 }
 
 // GivenBack tells whether the whole fee was.
-func (p dossierPage) GivenBack() bool { return len(p.Charges) > 0 && p.Left() == 0 }
+func (p dossierPage) GivenBack() bool {
+	return len(p.Charges) > 0 && !slices.ContainsFunc(p.Charges, func(c Charged) bool { return c.Refunding < c.Amount })
+}
 
 // Endable tells whether the registration outlived its fee.
 func (p dossierPage) Endable() bool { return p.GivenBack() && p.SeatState == Granted }
@@ -155,6 +161,7 @@ func (p exceptionsPage) query() url.Values {
 type exceptionPage struct {
 	web.Page
 	Exception
+	Facts   []fact
 	Notes   []Note
 	Form    web.Fields
 	Refused string

@@ -89,7 +89,7 @@ func (s *Service) keepStray(ctx context.Context, h chargeHistory, now time.Time)
 				return err
 			}
 		}
-		return raiseAtLarge(ctx, tx, s.stripe.live, now)
+		return s.checkAtLarge(ctx, tx, now)
 	})
 }
 
@@ -138,7 +138,7 @@ func (s *Service) keepRefund(ctx context.Context, tx pgx.Tx, o Order, charge str
 	if err := updateRefund(ctx, tx, here, now); err != nil {
 		return err
 	}
-	if err := updateRefunding(ctx, tx, charge); err != nil {
+	if err := noteRefunded(ctx, tx, charge); err != nil {
 		return err
 	}
 	if was != RefundApproved || here.State == RefundFailed {

@@ -21,38 +21,52 @@ const (
 
 // check finds what is wrong with an order.
 func (s *Service) check(ctx context.Context, db pg.Execer, id OrderID, now time.Time) error {
-	return raiseOfOrders(ctx, db, s.stripe.live, id, id, now)
+	return raiseOfOrder(ctx, db, s.stripe.live, id, now)
+}
+
+// checkAtLarge finds what is wrong with what belongs to no order, and is new.
+func (s *Service) checkAtLarge(ctx context.Context, db pg.Execer, now time.Time) error {
+	return raiseAtLarge(ctx, db, s.stripe.live, now.Add(-checkedBack), now)
 }
 
 // checkedBack is how far back orders are looked through every few minutes; all of them
 // are every night.
 const checkedBack = 48 * time.Hour
 
-// CheckLatest finds what is wrong with the orders of the last days, and with what
-// belongs to no order.
+// CheckLatest finds what is wrong with the orders of the last days and those charged in
+// them, and with what belongs to no order.
 func (s *Service) CheckLatest(ctx context.Context, now time.Time) error {
-	first, err := selectSince(ctx, s.DB, now.Add(-checkedBack))
+	since := now.Add(-checkedBack)
+	first, err := selectSince(ctx, s.DB, since)
 	if err != nil {
 		return err
 	}
-	return s.checkFrom(ctx, first, now)
+	older, err := selectChargedSince(ctx, s.DB, first, since)
+	if err != nil {
+		return err
+	}
+	for _, id := range older {
+		err = errors.Join(err, s.check(ctx, s.DB, id, now))
+	}
+	return errors.Join(err, s.checkFrom(ctx, first, since, now))
 }
 
 // checkFrom finds what is wrong with an order and all after it, and with what belongs to
-// none.
-func (s *Service) checkFrom(ctx context.Context, first OrderID, now time.Time) error {
-	if err := raiseOfOrders(ctx, s.DB, s.stripe.live, first, lastOrder, now); err != nil {
-		return err
-	}
-	return raiseAtLarge(ctx, s.DB, s.stripe.live, now)
+// none since an instant.
+func (s *Service) checkFrom(ctx context.Context, first OrderID, since, now time.Time) error {
+	return errors.Join(
+		pg.InTx(ctx, s.DB, func(tx pgx.Tx) error { return raiseOfOrders(ctx, tx, s.stripe.live, first, now) }),
+		pg.InTx(ctx, s.DB, func(tx pgx.Tx) error { return raiseAtLarge(ctx, tx, s.stripe.live, since, now) }))
 }
 
-// How far back events are listed every few minutes and every night, and how long a
-// webhook may be on its way before it counts as missed.
+// How far back events are listed at least every night, and at most ever, since Stripe
+// keeps them no longer; and how long a webhook may be on its way before it counts as
+// missed.
 const (
-	listedOften   = 2 * time.Hour
 	listedNightly = 7 * 24 * time.Hour
-	onItsWay      = 5 * time.Minute
+	listedMost    = 30 * 24 * time.Hour
+	listedAgain   = time.Hour // before the last listing's end
+	onItsWay      = 2 * time.Minute
 )
 
 // ListMissed asks Stripe for the events since an instant, and works those of which no
@@ -60,7 +74,8 @@ const (
 //
 // Errors: ErrStripeSilent.
 func (s *Service) ListMissed(ctx context.Context, since, now time.Time) error {
-	return s.stripe.events(ctx, since, now.Add(-onItsWay), func(page []Event) error {
+	until := now.Add(-onItsWay)
+	err := s.stripe.events(ctx, since, until, func(page []Event) error {
 		missed, err := selectMissed(ctx, s.DB, page)
 		for _, e := range page {
 			if err == nil && slices.Contains(missed, e.ID) {
@@ -69,6 +84,23 @@ func (s *Service) ListMissed(ctx context.Context, since, now time.Time) error {
 		}
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return updateListed(ctx, s.DB, until)
+}
+
+// listLatest lists on from where the last listing ended.
+func (s *Service) listLatest(ctx context.Context, now time.Time) error {
+	listed, err := selectListed(ctx, s.DB)
+	if err != nil {
+		return err
+	}
+	since := listed.Add(-listedAgain)
+	if earliest := now.Add(-listedMost); since.Before(earliest) {
+		since = earliest
+	}
+	return s.ListMissed(ctx, since, now)
 }
 
 // noteAccount notes which account at Stripe answers to the key.
@@ -101,10 +133,19 @@ func (s *Service) CloseBooks(ctx context.Context, v lms.Viewer, through lms.Date
 	})
 }
 
-// CatchUp does what should have happened by now: orders whose time is over are settled,
-// events are worked that were missed or whose job was lost, and what is wrong is told.
+// stepTime bounds each step of catching up, so that one that hangs leaves time for the
+// others.
+const stepTime = 50 * time.Second
+
+// CatchUp does what should have happened by now: what is wrong is told, events are worked
+// that were missed or whose job was lost, and orders whose time is over are settled.
 //
 // Errors: ErrStripeSilent.
-func (s *Service) CatchUp(ctx context.Context, now time.Time) error {
-	return errors.Join(s.SettleLapsed(ctx, now), s.ListMissed(ctx, now.Add(-listedOften), now), s.ProcessMissed(ctx, now), s.CheckLatest(ctx, now))
+func (s *Service) CatchUp(ctx context.Context, now time.Time) (err error) {
+	for _, step := range []func(context.Context, time.Time) error{s.CheckLatest, s.listLatest, s.ProcessMissed, s.SettleLapsed} {
+		bounded, done := context.WithTimeout(ctx, stepTime)
+		err = errors.Join(err, step(bounded, now))
+		done()
+	}
+	return err
 }

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	exportStep = 1000 // rows read at a time
+	exportStep = 1000 // rows, or entries, read at a time
 	exportTime = 10 * time.Minute
 )
 
@@ -24,40 +24,39 @@ const (
 // were recorded: for the state's accounting, each with its account's GL code. That it
 // was exported is written down.
 func (s *Service) ExportLines(ctx context.Context, v lms.Viewer, f EntryFilter, lang, from string, now time.Time) (io.ReadCloser, error) {
-	var entry int64
-	var account Account
+	last, err := selectLastEntry(ctx, s.DB)
+	if err != nil {
+		return nil, err
+	}
+	entry := int64(1)
 	return s.export(ctx, v, "entries", lang, from, now, []string{
 		"number", "kind", "effective", "fiscal_year", "belongs", "recorded", "account", "code", "course", "gl", "debit", "credit", "order", "payer", "mopd_id", "reference", "source", "payout", "arrives",
-	}, func(ctx context.Context) ([][]string, error) {
-		lines, err := selectLinesAfter(ctx, s.DB, f, entry, account, exportStep)
+	}, func(ctx context.Context) ([][]string, bool, error) {
+		lines, err := selectLinesFrom(ctx, s.DB, f, entry, exportStep)
+		entry += exportStep
 		rows := make([][]string, len(lines))
 		for i, l := range lines {
-			entry, account = l.Entry, l.Account
 			rows[i] = []string{
 				fmt.Sprint(l.Entry), s.Words.Text(lang, "payments.entry."+string(l.Kind)), l.EffectiveOn.String(), strconv.Itoa(FiscalYear(l.EffectiveOn)), optional(l.BelongsOn), moment(l.RecordedAt),
 				s.Words.Text(lang, "payments.account."+l.Account.Kind(), "Course", l.Account.Course()), string(l.Account), l.Account.Course(), l.GL, above(l.Amount), above(-l.Amount), number(int64(l.Order)), l.Name, number(int64(l.MOPDID)), l.Reference, l.Source, l.Payout, optional(l.ArrivesOn),
 			}
 		}
-		return rows, err
+		return rows, entry > last, err
 	})
 }
 
 // ExportOrders is the orders that fit as a table of comma-separated values.
 func (s *Service) ExportOrders(ctx context.Context, v lms.Viewer, state, text, lang, from string, now time.Time) (io.ReadCloser, error) {
-	last, err := selectLastOrder(ctx, s.DB) // one made meanwhile would shift the pages
-	if err != nil {
-		return nil, err
-	}
-	offset := 0
+	upTo := lastOrder
 	return s.export(ctx, v, "orders", lang, from, now, []string{"order", "ordered", "payer", "mopd_id", "course", "amount", "state", "given_back"},
-		func(ctx context.Context) ([][]string, error) {
-			orders, err := selectFoundOrders(ctx, s.DB, state, text, last, exportStep, offset)
-			offset += len(orders)
+		func(ctx context.Context) ([][]string, bool, error) {
+			orders, err := selectFoundOrders(ctx, s.DB, state, text, upTo, exportStep, 0)
 			rows := make([][]string, len(orders))
 			for i, o := range orders {
+				upTo = o.ID - 1
 				rows[i] = []string{number(int64(o.ID)), moment(o.CreatedAt), o.Name, number(int64(o.MOPDID)), o.Title, cents(o.Total), s.Words.Text(lang, "payments.state."+string(o.State)), cents(o.Refunding)}
 			}
-			return rows, err
+			return rows, len(rows) < exportStep, err
 		})
 }
 
@@ -65,19 +64,19 @@ func (s *Service) ExportOrders(ctx context.Context, v lms.Viewer, state, text, l
 func (s *Service) ExportPayouts(ctx context.Context, v lms.Viewer, lang, from string, now time.Time) (io.ReadCloser, error) {
 	offset := 0
 	return s.export(ctx, v, "payouts", lang, from, now, []string{"payout", "arrives", "fiscal_year", "amount", "state", "lines", "lines_sum"},
-		func(ctx context.Context) ([][]string, error) {
+		func(ctx context.Context) ([][]string, bool, error) {
 			payouts, err := selectPayouts(ctx, s.DB, exportStep, offset)
 			offset += len(payouts)
 			rows := make([][]string, len(payouts))
 			for i, p := range payouts {
 				rows[i] = []string{p.ID, p.ArrivesOn.String(), strconv.Itoa(FiscalYear(p.ArrivesOn)), cents(p.Amount), s.Words.Text(lang, "payments.payout."+p.Status), strconv.Itoa(p.Lines), cents(p.LinesSum)}
 			}
-			return rows, err
+			return rows, len(rows) < exportStep, err
 		})
 }
 
 // export writes down that a table was exported, and gives it, read as it is read.
-func (s *Service) export(ctx context.Context, v lms.Viewer, what, lang, from string, now time.Time, columns []string, read func(context.Context) ([][]string, error)) (io.ReadCloser, error) {
+func (s *Service) export(ctx context.Context, v lms.Viewer, what, lang, from string, now time.Time, columns []string, read func(context.Context) (rows [][]string, last bool, err error)) (io.ReadCloser, error) {
 	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		return s.Accounts.Audit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: "money_exported", Object: what, At: now, From: from})
 	})
@@ -90,10 +89,7 @@ func (s *Service) export(ctx context.Context, v lms.Viewer, what, lang, from str
 	}
 	// It is read after the request's own time is over.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exportTime)
-	return sheet.Pages(head, func() ([][]string, bool, error) {
-		rows, err := read(ctx)
-		return rows, len(rows) < exportStep, err
-	}, cancel)
+	return sheet.Pages(head, func() ([][]string, bool, error) { return read(ctx) }, cancel)
 }
 
 // above is an amount above zero as a number of dollars; "" if it is below.

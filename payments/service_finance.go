@@ -29,10 +29,15 @@ func (d Dossier) Due(today lms.Date) bool {
 	return d.PaidAt != nil && d.Left() == d.Total && d.Policy.Due(lms.DateOf(*d.PaidAt), d.Launched, today)
 }
 
-// Left is what of the charge has not been given back.
+// Left is what of the charge has not been given back, or asked for.
 func (d Dossier) Left() (left lms.Money) {
 	for _, c := range d.Charges {
 		left += c.Amount - c.Refunding
+	}
+	for _, r := range d.Refunds {
+		if r.State == RefundRequested {
+			left -= r.Amount
+		}
 	}
 	return left
 }

@@ -27,7 +27,11 @@ func (s *Service) SyncPayout(ctx context.Context, id string, now time.Time) erro
 		}
 		for _, t := range moves {
 			t.Payout = payoutOfMove(t, p)
-			if err := s.keepMove(ctx, tx, t, Origin{ArriveOn: p.ArrivesOn}, now); err != nil {
+			origin := Origin{ArriveOn: p.ArrivesOn}
+			if t.Category != "payout" {
+				origin = Origin{} // what failed came back on a day of its own
+			}
+			if err := s.keepMove(ctx, tx, t, origin, now); err != nil {
 				return err
 			}
 		}
@@ -41,7 +45,7 @@ func (s *Service) SyncPayout(ctx context.Context, id string, now time.Time) erro
 			return err
 		}
 	}
-	return raiseAtLarge(ctx, s.DB, s.stripe.live, now)
+	return s.checkAtLarge(ctx, s.DB, now)
 }
 
 // payoutOfMove is the payout that carried a move: its own is not carried by another,
@@ -144,6 +148,9 @@ func (s *Service) keepPage(ctx context.Context, page []BalanceTransaction, now t
 	})
 }
 
+// checkTime bounds the checks of everything.
+const checkTime = 5 * time.Minute
+
 // Reconciled is what a reconciliation read.
 type Reconciled struct {
 	Payouts    int
@@ -171,7 +178,11 @@ func (s *Service) Reconcile(ctx context.Context, from, through lms.Date, now tim
 			done.Tied++
 		}
 	}
-	err = errors.Join(err, s.noteAccount(ctx, now), s.ListMissed(ctx, now.Add(-listedNightly), now), s.checkFrom(ctx, firstOrder, now))
+	err = errors.Join(err, s.noteAccount(ctx, now), s.ListMissed(ctx, now.Add(-listedNightly), now))
+	// Also when Stripe was so slow that the time is over.
+	checking, stop := context.WithTimeout(context.WithoutCancel(ctx), checkTime)
+	defer stop()
+	err = errors.Join(err, s.checkFrom(checking, firstOrder, firstDay.Start(), now))
 	open, countErr := countOpen(ctx, s.DB)
 	done.Exceptions = open
 	return done, errors.Join(err, countErr)

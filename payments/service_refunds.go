@@ -66,7 +66,7 @@ func (s *Service) AskRefund(ctx context.Context, v lms.Viewer, r RefundRequest, 
 		if id, err = insertRefund(ctx, tx, r, c.ID, state, v.ID, now); err != nil {
 			return err
 		}
-		if err := updateRefunding(ctx, tx, c.ID); err != nil {
+		if err := reserveRefund(ctx, tx, c.ID); err != nil {
 			return guards.Explain(err)
 		}
 		if err := s.say(ctx, tx, v, "refund_requested", o, r.Reason, from, now); err != nil || state != RefundApproved {
@@ -103,8 +103,8 @@ func (s *Service) DecideRefund(ctx context.Context, v lms.Viewer, id RefundID, a
 		if err := updateRefund(ctx, tx, r, now); err != nil {
 			return guards.Explain(err)
 		}
-		if err := updateRefunding(ctx, tx, r.Charge); err != nil {
-			return err
+		if err := reserveRefund(ctx, tx, r.Charge); err != nil {
+			return guards.Explain(err)
 		}
 		if err := s.say(ctx, tx, v, action, o, why, from, now); err != nil || !approve {
 			return err
@@ -153,7 +153,7 @@ func (s *Service) refuseRefund(ctx context.Context, id RefundID, refusal error, 
 		if err := updateRefund(ctx, tx, r, now); err != nil {
 			return err
 		}
-		if err := updateRefunding(ctx, tx, r.Charge); err != nil {
+		if err := noteRefunded(ctx, tx, r.Charge); err != nil {
 			return err
 		}
 		return s.check(ctx, tx, r.Order, now)

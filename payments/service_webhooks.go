@@ -109,7 +109,7 @@ func (s *Service) Process(ctx context.Context, id string, now time.Time) error {
 	if err := updateProcessed(ctx, s.DB, id, outcome, now); err != nil || !odd && outcome != noOrder {
 		return err
 	}
-	return raiseAtLarge(ctx, s.DB, s.stripe.live, now)
+	return s.checkAtLarge(ctx, s.DB, now)
 }
 
 // What events are about.

@@ -24,7 +24,7 @@ func selectOrder(ctx context.Context, db pg.Querier, id OrderID) (Order, error) 
 
 // lockOrder is an order that nobody else changes until the transaction ends.
 func lockOrder(ctx context.Context, tx pgx.Tx, id OrderID) (Order, error) {
-	if _, err := pg.Value[OrderID](ctx, tx, "lock order", `SELECT id FROM payments.orders WHERE id = $1 FOR UPDATE`, id); err != nil {
+	if _, err := pg.Value[OrderID](ctx, tx, "lock order", `SELECT id FROM payments.orders WHERE id = $1 FOR NO KEY UPDATE`, id); err != nil {
 		return Order{}, err
 	}
 	return selectOrder(ctx, tx, id)

@@ -81,9 +81,14 @@ func selectLines(ctx context.Context, db pg.Querier, f EntryFilter, limit, offse
 	return pg.Rows[FoundLine](ctx, db, "find lines", foundLine+` ORDER BY e.effective_on DESC, e.id DESC, l.account LIMIT $5 OFFSET $6`, append(f.args(), limit, offset)...)
 }
 
-// selectLinesAfter is the lines after one, as they were recorded.
-func selectLinesAfter(ctx context.Context, db pg.Querier, f EntryFilter, entry int64, account Account, limit int) ([]FoundLine, error) {
-	return pg.Rows[FoundLine](ctx, db, "read lines", foundLine+` AND (e.id, l.account) > ($5, $6) ORDER BY e.id, l.account LIMIT $7`, append(f.args(), entry, account, limit)...)
+// selectLinesFrom is the lines of so many entries from one on, as they were recorded.
+func selectLinesFrom(ctx context.Context, db pg.Querier, f EntryFilter, entry int64, entries int) ([]FoundLine, error) {
+	return pg.Rows[FoundLine](ctx, db, "read lines", foundLine+` AND e.id >= $5 AND e.id < $5 + $6 ORDER BY e.id, l.account`, append(f.args(), entry, entries)...)
+}
+
+// selectLastEntry is the newest entry; 0 if there is none.
+func selectLastEntry(ctx context.Context, db pg.Querier) (int64, error) {
+	return pg.Value[int64](ctx, db, "select last entry", `SELECT coalesce(max(id), 0) FROM payments.entries`)
 }
 
 // Stretch is what a month or a day brought.
@@ -95,7 +100,7 @@ type Stretch struct {
 // selectStretches is the figures of each month, or day, that lies between two days.
 func selectStretches(ctx context.Context, db pg.Querier, from, through lms.Date, step string) ([]Stretch, error) {
 	return pg.Rows[Stretch](ctx, db, "select stretches", `SELECT s::date AS "from", (s + $3::interval - interval '1 day')::date AS through, f.*
-		FROM generate_series($1::timestamp, $2::timestamp, $3::interval) s CROSS JOIN LATERAL (`+figures+` BETWEEN s::date AND (s + $3::interval - interval '1 day')::date) f ORDER BY s DESC`,
+		FROM generate_series($1::timestamp, $2::timestamp, $3::interval) s CROSS JOIN LATERAL (SELECT `+figures+` BETWEEN s::date AND (s + $3::interval - interval '1 day')::date) f ORDER BY s DESC`,
 		from, through, step)
 }
 

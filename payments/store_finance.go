@@ -19,8 +19,7 @@ type Figures struct {
 	Disputed lms.Money // taken back by cardholders' banks
 }
 
-const figures = `SELECT
-			coalesce(-sum(l.amount) FILTER (WHERE l.account LIKE 'revenue/%'), 0)::bigint AS earned,
+const figures = `coalesce(-sum(l.amount) FILTER (WHERE l.account LIKE 'revenue/%'), 0)::bigint AS earned,
 			coalesce(sum(l.amount) FILTER (WHERE l.account LIKE 'refunds/%'), 0)::bigint AS refunded,
 			coalesce(sum(l.amount) FILTER (WHERE l.account IN ('fees', 'dispute_fees')), 0)::bigint AS fees,
 			coalesce(sum(l.amount) FILTER (WHERE l.account = 'bank'), 0)::bigint AS cash,
@@ -28,7 +27,7 @@ const figures = `SELECT
 		FROM payments.entries e JOIN payments.entry_lines l ON l.entry = e.id WHERE e.effective_on`
 
 func selectFigures(ctx context.Context, db pg.Querier, from, through lms.Date) (Figures, error) {
-	return pg.Row[Figures](ctx, db, "select figures", figures+` BETWEEN $1 AND $2`, from, through)
+	return pg.Row[Figures](ctx, db, "select figures", `SELECT `+figures+` BETWEEN $1 AND $2`, from, through)
 }
 
 // FoundOrder is an order in a list of finance's.
@@ -66,7 +65,7 @@ func selectFoundOrders(ctx context.Context, db pg.Querier, state, text string, u
 	return pg.Rows[FoundOrder](ctx, db, "find orders", `SELECT o.id, o.created_at, p.given || ' ' || p.family AS name,
 			(SELECT max(m.mopd_id) FROM accounts.pub_mopd_ids m WHERE m.person = i.canonical) AS mopd_id, l.title, o.total, o.state, c.refunding,
 			(SELECT count(*) FROM payments.exceptions x WHERE x."order" = o.id AND x.state = 'open')::int AS open`+foundOrders+`
-		AND o.id <= $3 ORDER BY o.created_at DESC, o.id DESC LIMIT $4 OFFSET $5`, state, text, upTo, limit, offset)
+		AND o.id <= $3 ORDER BY o.id DESC LIMIT $4 OFFSET $5`, state, text, upTo, limit, offset)
 }
 
 // Payer is who ordered.

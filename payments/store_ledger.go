@@ -36,7 +36,7 @@ func upsertTransactions(ctx context.Context, tx pgx.Tx, list []BalanceTransactio
 	return pg.Exec(ctx, tx, "keep balance transactions", `INSERT INTO payments.balance_transactions (id, category, amount, fee, net, currency, source, payout, created_at, available_on, seen_at)
 		SELECT id, category, amount, fee, net, currency, source, nullif(payout, ''), created_at, available_on, $11
 		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[])
-			AS t (id, category, amount, fee, net, currency, source, payout, created_at, available_on)
+			AS t (id, category, amount, fee, net, currency, source, payout, created_at, available_on) ORDER BY id
 		ON CONFLICT (id) DO UPDATE SET payout = coalesce(excluded.payout, payments.balance_transactions.payout), seen_at = excluded.seen_at`,
 		ids, categories, amounts, fees, nets, currencies, sources, payouts, created, available, now)
 }

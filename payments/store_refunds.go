@@ -17,12 +17,12 @@ const refundColumns = `id, "order", charge, amount, reason, keep_access, state, 
 type paidCharge struct {
 	ID        string
 	Amount    lms.Money
-	Refunding lms.Money // given back or being given back
+	Refunding lms.Money // given back, being given back, or asked for
 	Disputed  bool      // the bank has not decided
 }
 
 func selectPaidCharge(ctx context.Context, tx pgx.Tx, id OrderID) (paidCharge, error) {
-	return pg.Row[paidCharge](ctx, tx, "select charge of order", `SELECT c.id, c.amount, c.refunding, EXISTS (
+	return pg.Row[paidCharge](ctx, tx, "select charge of order", `SELECT c.id, c.amount, c.refunding + (SELECT coalesce(sum(amount), 0) FROM payments.refunds WHERE charge = c.id AND state = 'requested')::bigint AS refunding, EXISTS (
 			SELECT FROM payments.disputes d WHERE d.charge = c.id AND d.status NOT IN ('won', 'lost', 'warning_closed')) AS disputed
 		FROM payments.charges c WHERE c."order" = $1 ORDER BY c.created_at LIMIT 1`, id)
 }
@@ -31,11 +31,18 @@ func selectRefundPolicy(ctx context.Context, db pg.Querier, day lms.Date) (Refun
 	return pg.Row[RefundPolicy](ctx, db, "select refund policy", `SELECT days, second_over FROM payments.refund_policies WHERE effective_from <= $1 ORDER BY effective_from DESC LIMIT 1`, day)
 }
 
-// updateRefunding notes what the refunds of a charge give back, in a transaction that has
+const refunding = `(SELECT coalesce(sum(amount), 0) FROM payments.refunds WHERE charge = $1 AND state NOT IN ('requested', 'denied', 'failed'))`
+
+// reserveRefund notes what the refunds of a charge give back, in a transaction that has
 // its order's lock.
-func updateRefunding(ctx context.Context, tx pgx.Tx, charge string) error {
-	return pg.Exec(ctx, tx, "reserve refund", `UPDATE payments.charges SET refunding = (
-			SELECT coalesce(sum(amount), 0) FROM payments.refunds WHERE charge = $1 AND state NOT IN ('denied', 'failed')) WHERE id = $1`, charge)
+func reserveRefund(ctx context.Context, tx pgx.Tx, charge string) error {
+	return pg.Exec(ctx, tx, "reserve refund", `UPDATE payments.charges SET refunding = `+refunding+` WHERE id = $1`, charge)
+}
+
+// noteRefunded is reserveRefund for what Stripe tells. It may tell of a refund of its
+// dashboard while one of ours, which it will refuse, is on its way.
+func noteRefunded(ctx context.Context, tx pgx.Tx, charge string) error {
+	return pg.Exec(ctx, tx, "note refund", `UPDATE payments.charges SET refunding = least(amount, `+refunding+`) WHERE id = $1`, charge)
 }
 
 func insertRefund(ctx context.Context, tx pgx.Tx, r RefundRequest, charge string, state RefundState, by lms.PersonID, now time.Time) (RefundID, error) {
@@ -79,7 +86,7 @@ func updateRefund(ctx context.Context, tx pgx.Tx, r Refund, now time.Time) error
 
 func upsertDispute(ctx context.Context, tx pgx.Tx, d Dispute, id OrderID, now time.Time) error {
 	return pg.Exec(ctx, tx, "keep dispute", `INSERT INTO payments.disputes (id, charge, "order", amount, status, reason, due_by, opened_at, seen_at) VALUES ($1, $2, nullif($3, 0), $4, $5, $6, $7, $8, $9)
-		ON CONFLICT (id) DO UPDATE SET status = excluded.status, amount = excluded.amount, due_by = excluded.due_by, seen_at = excluded.seen_at`,
+		ON CONFLICT (id) DO UPDATE SET "order" = coalesce(payments.disputes."order", excluded."order"), status = excluded.status, amount = excluded.amount, due_by = excluded.due_by, seen_at = excluded.seen_at`,
 		d.ID, d.Charge, id, d.Amount, d.Status, d.Reason, d.DueBy, d.OpenedAt, now)
 }
 

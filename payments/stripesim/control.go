@@ -118,7 +118,7 @@ var controls = map[string]func(s *Sim, r *http.Request) error{
 	"charge":         counted(chargeNaming),
 	"drop":           broken(func(f *Faults, n int64) { f.Drop = int(n) }),
 	"mis-sign":       broken(func(f *Faults, n int64) { f.MisSign = int(n) }),
-	"repeat":         broken(func(f *Faults, n int64) { f.Repeat = int(n) }),
+	"repeat":         broken(func(f *Faults, n int64) { f.Repeat = int(min(n, 20)) }),
 	"delay":          broken(func(f *Faults, n int64) { f.Delay = time.Duration(n) * time.Second }),
 	"reorder":        broken(func(f *Faults, n int64) { f.Reorder = n != 0 }),
 	"down":           broken(func(f *Faults, n int64) { f.Down = n != 0 }),

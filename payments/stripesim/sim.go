@@ -165,7 +165,9 @@ func (s *Sim) add(kind, prefix string, o object) object {
 	for name, value := range o {
 		all[name] = value
 	}
-	maps.Copy(all, s.faults.Alter[kind])
+	if kind != "balance_transaction" || o["type"] == "charge" { // what a charge leaves, not what moves later
+		maps.Copy(all, s.faults.Alter[kind])
+	}
 	s.state.Objects[id] = all
 	s.state.Lists[kind] = append(s.state.Lists[kind], id)
 	return all

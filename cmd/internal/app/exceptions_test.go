@@ -103,7 +103,7 @@ var wrongs = []struct {
 		_, err := b.stripe.Dispute(charge)
 		require.NoError(b, err)
 	}},
-	{payments.WrongFee, "Stripe took another fee than agreed", func(b *box) {
+	{payments.WrongFee, "Stripe took other fees than agreed", func(b *box) {
 		b.altered("balance_transaction", map[string]any{"fee": int64(75), "net": int64(425)}, func() { b.paid("Ida") })
 	}},
 	{payments.MissedEvent, "Webhooks did not arrive", func(b *box) {
