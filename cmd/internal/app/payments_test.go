@@ -597,3 +597,54 @@ func TestFinanceEndsARegistrationWhoseFeeWasGivenBackElsewhere(t *testing.T) {
 	require.Equal(t, 1, b.counts(`SELECT count(*) FROM enrollments.enrollments WHERE state = 'revoked'`))
 	require.NoError(t, end(), "again changes nothing")
 }
+
+func TestARefundInTheDashboardWhileOneWaitsForASecondPersonIsEntered(t *testing.T) {
+	t.Parallel()
+	b := newBoxAt(t, otherSite, false)
+	b.sells("CDA-1", "A long course", 9900)
+	fay, frank := lms.Viewer{Person: b.person("Fay", lms.Finance)}, lms.Viewer{Person: b.person("Frank", lms.Finance)}
+	charge := b.bought(b.person("Maya"), "CDA-1")
+	ask := func(amount lms.Money) (payments.RefundID, error) {
+		return b.Payments.AskRefund(t.Context(), fay, payments.RefundRequest{Order: b.order().ID, Amount: amount, Reason: "All of it"}, "127.0.0.1", b.clock.Now())
+	}
+	waiting, err := ask(9900)
+	require.NoError(t, err)
+	_, err = ask(1)
+	require.ErrorIs(t, err, payments.ErrRefundAmount, "what is asked for is spoken for")
+	require.ErrorIs(t, b.Payments.EndAccess(t.Context(), fay, b.order().ID, "127.0.0.1", b.clock.Now()), payments.ErrNotGivenBack)
+	_, err = b.stripe.RefundAtDashboard(charge, 9900)
+	require.NoError(t, err)
+	require.NoError(t, b.Payments.SyncCharge(t.Context(), charge, b.clock.Now()))
+	require.Equal(t, 9900, b.counts(`SELECT sum(amount) FROM payments.entry_lines WHERE account = 'refunds/CDA-1'`))
+	require.ErrorIs(t, b.Payments.DecideRefund(t.Context(), frank, waiting, true, "", "127.0.0.1", b.clock.Now()), payments.ErrRefundAmount)
+	require.NoError(t, b.Payments.DecideRefund(t.Context(), frank, waiting, false, "Given back already", "127.0.0.1", b.clock.Now()))
+	b.balanced()
+}
+
+func TestWithinTenMinutesAChargeHasItsEnrollmentOrSomebodyIsTold(t *testing.T) {
+	t.Parallel()
+	b := newBoxAt(t, otherSite, false)
+	b.sells("FIRE-1", "Fire safety", 500)
+	maya := b.person("Maya")
+	lost := b.ordered(maya)
+	_, err := b.Payments.Cancel(t.Context(), maya.ID, lost.ID, "127.0.0.1", b.clock.Now())
+	require.NoError(t, err)
+	paid := b.ordered(b.person("Ben"))
+	b.with(func(f *stripesim.Faults) { f.Drop = 100 }, func(f *stripesim.Faults) { f.Drop = 0 }, func() {
+		require.NoError(t, b.stripe.Pay(paid.Session, stripesim.CardThatPays))
+		b.stripe.ChargeAtDashboard(500, names(lost))
+	})
+	start := b.clock.Now()
+	for _, minutes := range []time.Duration{4, 9} { // as jobs would, every five minutes at most
+		now := start.Add(minutes * time.Minute)
+		require.NoError(t, b.Payments.CatchUp(t.Context(), now))
+		events, err := pg.Values[string](t.Context(), b.DB, "events", `SELECT id FROM payments.events WHERE processed_at IS NULL`)
+		require.NoError(t, err)
+		for _, event := range events {
+			require.NoError(t, b.Payments.Process(t.Context(), event, now))
+		}
+	}
+	require.Equal(t, 1, b.counts(`SELECT count(*) FROM enrollments.enrollments`), "who paid has the course")
+	require.Equal(t, 1, b.counts(`SELECT count(*) FROM payments.exceptions WHERE kind = 'no_enrollment' AND "order" = `+fmt.Sprint(lost.ID)))
+	require.Equal(t, 1, b.counts(`SELECT count(*) FROM payments.exceptions WHERE kind = 'missed_event'`))
+}
