@@ -2,6 +2,7 @@ package payments
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -19,21 +20,41 @@ type ProcessEventArgs struct {
 // Kind names the job.
 func (ProcessEventArgs) Kind() string { return "process_event" }
 
-// eventTime bounds the work of one event.
-const eventTime = time.Minute
-
 type processEvent struct {
 	river.WorkerDefaults[ProcessEventArgs]
 	service *Service
 	now     jobs.Clock
 }
 
-// Timeout is that of the many pages of a payout.
-func (w *processEvent) Timeout(*river.Job[ProcessEventArgs]) time.Duration { return eventTime }
-
 // Work may be done any number of times.
 func (w *processEvent) Work(ctx context.Context, job *river.Job[ProcessEventArgs]) error {
 	return w.service.Process(ctx, job.Args.Event, w.now())
+}
+
+// SyncPayoutArgs asks for a payout with everything that it carried.
+type SyncPayoutArgs struct {
+	Payout string `json:"payout"`
+}
+
+// Kind names the job.
+func (SyncPayoutArgs) Kind() string { return "sync_payout" }
+
+type syncPayout struct {
+	river.WorkerDefaults[SyncPayoutArgs]
+	service *Service
+	now     jobs.Clock
+}
+
+// Timeout is that of many pages at Stripe.
+func (w *syncPayout) Timeout(*river.Job[SyncPayoutArgs]) time.Duration { return reconcileTime }
+
+// Work may be done any number of times. What is not there any more is left.
+func (w *syncPayout) Work(ctx context.Context, job *river.Job[SyncPayoutArgs]) error {
+	err := w.service.SyncPayout(ctx, job.Args.Payout, w.now())
+	if errors.Is(err, lms.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // SendRefundArgs asks for an approved refund.

@@ -122,6 +122,7 @@ func (s *Service) Routes(w *web.Server) {
 // Workers registers the feature's jobs; now gives a job its instant.
 func (s *Service) Workers(ws *river.Workers, now jobs.Clock) {
 	river.AddWorker(ws, &processEvent{service: s, now: now})
+	river.AddWorker(ws, &syncPayout{service: s, now: now})
 	river.AddWorker(ws, &sendRefund{service: s, now: now})
 	river.AddWorker(ws, &reconcile{service: s, now: now})
 	river.AddWorker(ws, &catchUp{service: s, now: now})

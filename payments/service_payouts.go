@@ -48,6 +48,13 @@ func (s *Service) SyncPayout(ctx context.Context, id string, now time.Time) erro
 	return s.checkAtLarge(ctx, s.DB, now)
 }
 
+func (s *Service) enqueuePayout(ctx context.Context, id string) error {
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		_, err := s.Jobs.InsertTx(ctx, tx, SyncPayoutArgs{Payout: id}, nil)
+		return err
+	})
+}
+
 // payoutOfMove is the payout that carried a move: its own is not carried by another,
 // and what a failed one gave back will be.
 func payoutOfMove(t BalanceTransaction, p Payout) string {

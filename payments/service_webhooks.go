@@ -155,11 +155,7 @@ func (s *Service) dispatch(ctx context.Context, e Event, now time.Time) (outcome
 		charge, err := s.stripe.chargeOfDispute(ctx, e.Object)
 		return s.syncCharge(ctx, charge, err, now)
 	case aboutPayout:
-		err := s.SyncPayout(ctx, e.Object, now)
-		if errors.Is(err, lms.ErrNotFound) {
-			return "not there any more", nil
-		}
-		return "payout read", err
+		return "payout to be read", s.enqueuePayout(ctx, e.Object) // its pages take longer than an event may
 	default:
 		return "nothing to do", nil
 	}

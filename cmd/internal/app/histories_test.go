@@ -155,6 +155,9 @@ func (h *history) decide() {
 func (h *history) payOut() {
 	if payout, err := h.stripe.ClosePayout(); err == nil {
 		require.NoError(h, h.stripe.PayPayout(payout))
+		if h.random.IntN(2) == 0 { // the job of its webhook
+			require.NoError(h, h.Payments.SyncPayout(h.Context(), payout, h.clock.Now()))
+		}
 		h.payouts = append(h.payouts, payout)
 	}
 }
