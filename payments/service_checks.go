@@ -51,6 +51,11 @@ func (s *Service) CheckLatest(ctx context.Context, now time.Time) error {
 	return errors.Join(err, s.checkFrom(ctx, first, since, now))
 }
 
+// CheckAll finds what is wrong with anything that is kept.
+func (s *Service) CheckAll(ctx context.Context, now time.Time) error {
+	return s.checkFrom(ctx, firstOrder, firstDay.Start(), now)
+}
+
 // checkFrom finds what is wrong with an order and all after it, and with what belongs to
 // none since an instant.
 func (s *Service) checkFrom(ctx context.Context, first OrderID, since, now time.Time) error {
@@ -90,9 +95,13 @@ func (s *Service) ListMissed(ctx context.Context, since, now time.Time) error {
 	return updateListed(ctx, s.DB, until)
 }
 
-// listLatest lists on from where the last listing ended.
+// listLatest lists on from where the last listing ended. What an account did before it
+// was this product's is not its business.
 func (s *Service) listLatest(ctx context.Context, now time.Time) error {
 	listed, err := selectListed(ctx, s.DB)
+	if errors.Is(err, lms.ErrNotFound) {
+		listed, err = now, nil
+	}
 	if err != nil {
 		return err
 	}

@@ -189,7 +189,7 @@ func (s *Service) Reconcile(ctx context.Context, from, through lms.Date, now tim
 	// Also when Stripe was so slow that the time is over.
 	checking, stop := context.WithTimeout(context.WithoutCancel(ctx), checkTime)
 	defer stop()
-	err = errors.Join(err, s.checkFrom(checking, firstOrder, firstDay.Start(), now))
+	err = errors.Join(err, s.CheckAll(checking, now))
 	open, countErr := countOpen(ctx, s.DB)
 	done.Exceptions = open
 	return done, errors.Join(err, countErr)

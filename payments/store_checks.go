@@ -152,9 +152,9 @@ func selectChargedSince(ctx context.Context, db pg.Querier, first OrderID, since
 	return pg.Values[OrderID](ctx, db, "select charged orders", `SELECT DISTINCT "order" FROM payments.charges WHERE created_at >= $2 AND "order" < $1`, first, since)
 }
 
-// selectListed is until when events were listed last; zero if they never were.
+// selectListed is until when events were listed last.
 func selectListed(ctx context.Context, db pg.Querier) (time.Time, error) {
-	return pg.Value[time.Time](ctx, db, "select listed", `SELECT coalesce(max(until), '1990-01-01') FROM payments.listed`)
+	return pg.Value[time.Time](ctx, db, "select listed", `SELECT until FROM payments.listed`)
 }
 
 func updateListed(ctx context.Context, db pg.Execer, until time.Time) error {

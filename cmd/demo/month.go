@@ -75,7 +75,7 @@ func seedMonth(ctx context.Context, a *app.App, t *till, now time.Time) error {
 			return fmt.Errorf("%d days ago: %w", daysAgo, err)
 		}
 	}
-	return nil
+	return m.CheckAll(ctx, now)
 }
 
 // at is an hour of a day before the demo began.
