@@ -62,13 +62,15 @@ func insertCredit(ctx context.Context, tx pgx.Tx, c lms.Completion, now time.Tim
 		sourceEnrollment, reference(c.Enrollment), c.Person, c.Title, c.Sponsor, c.Hours, lms.DateOf(c.At), c.At, now)
 }
 
+// insertDecision keeps a decision as the latest one, also if it waited for the person's
+// lock while another was made.
 func insertDecision(ctx context.Context, tx pgx.Tx, id lms.CreditID, d decision, now time.Time) error {
 	args := map[string]string{}
 	if !d.From.IsZero() {
 		args["From"] = d.From.String()
 	}
 	return pg.Exec(ctx, tx, "insert decision", `INSERT INTO registry.decisions (credit, status, quarters, reason, reason_args, policy, recorded_at, decided_by, note)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, 0), $9)`, id, d.Status, d.Hours, d.Reason, args, d.Policy, now, d.By, d.Note)
+		VALUES ($1, $2, $3, $4, $5, $6, greatest($7, (SELECT max(recorded_at) + interval '1 microsecond' FROM registry.decisions WHERE credit = $1)), nullif($8, 0), $9)`, id, d.Status, d.Hours, d.Reason, args, d.Policy, now, d.By, d.Note)
 }
 
 func insertBlock(ctx context.Context, tx pgx.Tx, id lms.CreditID, p lms.PersonID, c lms.CourseID, during lms.DateRange) error {
