@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"strconv"
 	"time"
 
 	"mopd/lms"
@@ -89,7 +88,7 @@ func (x Exception) facts(has func(key string) bool) (facts []fact) {
 
 type financeOrdersPage struct {
 	web.Page
-	pager
+	web.Pager
 	State, Text string
 	Orders      []FoundOrder
 	Total       int
@@ -139,7 +138,7 @@ func (p refundPage) Own() bool { return p.Refund.RequestedBy == p.Viewer.ID }
 
 type exceptionsPage struct {
 	web.Page
-	pager
+	web.Pager
 	ExceptionFilter
 	Mine  bool
 	Kinds []KindCount
@@ -167,48 +166,22 @@ type exceptionPage struct {
 	Refused string
 }
 
-// pager leads to the pages before and after one.
-type pager struct {
-	Base   string
-	Query  url.Values // what is looked for
-	Number int
-	More   bool // there is a page after this one
-}
-
-// To is the address of a page.
-func (p pager) To(page int) string {
-	q := url.Values{"page": {strconv.Itoa(page)}}
-	maps.Copy(q, p.Query)
-	return p.Base + "?" + q.Encode()
-}
-
-// Previous and Next are neighbouring pages; 0 is none.
-func (p pager) Previous() int { return p.Number - 1 }
-
-// Next is the page after this one; 0 is none.
-func (p pager) Next() int {
-	if !p.More {
-		return 0
-	}
-	return p.Number + 1
-}
-
 type payoutsPage struct {
 	web.Page
-	pager
+	web.Pager
 	List []KeptPayout
 }
 
 type payoutPage struct {
 	web.Page
-	pager
+	web.Pager
 	Payout KeptPayout
 	List   []PayoutLine
 }
 
 type entriesPage struct {
 	web.Page
-	pager
+	web.Pager
 	EntryFilter
 	Sum  Sum
 	List []FoundLine

@@ -123,9 +123,6 @@ func (s *Service) noteAccount(ctx context.Context, now time.Time) error {
 	return insertAccount(ctx, s.DB, id, now)
 }
 
-// Books is the day through which the books are closed.
-func (s *Service) Books(ctx context.Context) (lms.Date, error) { return selectBooks(ctx, s.DB) }
-
 // CloseBooks closes the books through a day of the past: what belongs to it or an
 // earlier one is from then on entered on an open day. An earlier day opens them again.
 //

@@ -3,8 +3,6 @@ package registry
 import (
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/jackc/pgx/v5"
@@ -54,7 +52,7 @@ const waitingOnPage = 50
 
 // waiting is the worklist of credits.
 func (h handlers) waiting(c *fiber.Ctx) error {
-	page := waitingPage{Page: h.web.Page(c), Number: max(c.QueryInt("page", 1), 1)}
+	page := waitingPage{Page: h.web.Page(c), Pager: web.Pager{Base: "/records", Number: max(c.QueryInt("page", 1), 1)}}
 	list, err := selectWaiting(c.UserContext(), h.DB, waitingOnPage+1, (page.Number-1)*waitingOnPage)
 	if err != nil {
 		return err
@@ -138,29 +136,12 @@ type reviewPage struct {
 
 type waitingPage struct {
 	web.Page
-	List   []Waiting
-	Number int
-	More   bool
+	web.Pager
+	List []Waiting
 }
 
 // Days is how long a credit has waited.
 func (p waitingPage) Days(w Waiting) int { return lms.DateOf(w.Since).DaysUntil(lms.DateOf(p.Now)) }
-
-// To is the address of a page.
-func (p waitingPage) To(page int) string {
-	return "/records?" + url.Values{"page": {fmt.Sprint(page)}}.Encode()
-}
-
-// Previous is the page before this one; 0 is none.
-func (p waitingPage) Previous() int { return p.Number - 1 }
-
-// Next is the page after this one; 0 is none.
-func (p waitingPage) Next() int {
-	if !p.More {
-		return 0
-	}
-	return p.Number + 1
-}
 
 type creditPage struct {
 	web.Page
@@ -176,5 +157,5 @@ type creditPage struct {
 
 // Because is the word for a decision's reason.
 func (d Decided) Because() string {
-	return "registry.reason." + strings.TrimPrefix(d.Reason, "registry.")
+	return "registry.reason." + d.Reason
 }
