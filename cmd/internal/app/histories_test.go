@@ -90,7 +90,9 @@ func (h *history) settleLater() {
 
 func (h *history) cancel() {
 	if o, found := one(h, h.orders); found {
-		_, _ = h.Payments.Cancel(h.Context(), o.Payer, o.ID, "127.0.0.1", h.clock.Now())
+		if _, err := h.Payments.Cancel(h.Context(), o.Payer, o.ID, "127.0.0.1", h.clock.Now()); err != nil {
+			require.ErrorIs(h, err, payments.ErrOrderOver)
+		}
 	}
 }
 
@@ -100,9 +102,12 @@ func (h *history) giveBack() {
 		return
 	}
 	id, err := h.Payments.AskRefund(h.Context(), h.finance, payments.RefundRequest{Order: o.ID, Amount: lms.Money(1 + h.random.IntN(fee)), Reason: "Asked for", KeepAccess: h.random.IntN(2) == 0}, "127.0.0.1", h.clock.Now())
-	if err == nil {
-		require.NoError(h, h.Payments.SendRefund(h.Context(), id, h.clock.Now())) // of one that waits nothing comes
+	if e, refused := lms.AsError(err); refused {
+		require.Equal(h, lms.Conflict, e.Kind, "not paid, disputed, or more than is left")
+		return
 	}
+	require.NoError(h, err)
+	require.NoError(h, h.Payments.SendRefund(h.Context(), id, h.clock.Now())) // of one that waits nothing comes
 }
 
 // second decides about a refund that waits for a second person.
