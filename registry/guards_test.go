@@ -92,10 +92,10 @@ func TestACompletionPostedManyTimesAtOnceIsOneCredit(t *testing.T) {
 
 func TestTheDatabaseAloneTakesOneCreditForOneCompletion(t *testing.T) {
 	w := newWorld(t)
-	p := lmstest.Person(t, w.db)
+	p, course := lmstest.Person(t, w.db), lmstest.Course(t, w.db)
 	lmstest.OneWins(t, w.db, lms.ErrCreditPosted, func(int) error {
 		return pg.InTx(t.Context(), w.db, func(tx pgx.Tx) error {
-			_, err := insertCredit(t.Context(), tx, lms.Completion{Enrollment: 1, Person: p.ID, Title: "Safe sleep", Hours: 5, At: lmstest.Now}, lmstest.Now)
+			_, err := insertCredit(t.Context(), tx, lms.Completion{Enrollment: 1, Person: p.ID, Course: course.ID, Title: "Safe sleep", Hours: 5, At: lmstest.Now}, lmstest.Now)
 			return explained(t, err, "credits_source_reference_key")
 		})
 	})

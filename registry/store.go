@@ -57,9 +57,9 @@ func selectStatus(ctx context.Context, tx pgx.Tx, source, reference string) (lms
 }
 
 func insertCredit(ctx context.Context, tx pgx.Tx, c lms.Completion, now time.Time) (lms.CreditID, error) {
-	return pg.Value[lms.CreditID](ctx, tx, "insert credit", `INSERT INTO registry.credits (source, reference, person, title, sponsor, quarters, earned_on, earned_at, recorded_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`,
-		sourceEnrollment, reference(c.Enrollment), c.Person, c.Title, c.Sponsor, c.Hours, lms.DateOf(c.At), c.At, now)
+	return pg.Value[lms.CreditID](ctx, tx, "insert credit", `INSERT INTO registry.credits (source, reference, person, course, safe_sleep, title, sponsor, quarters, earned_on, earned_at, recorded_at)
+		SELECT $1, $2, $3, course, safe_sleep, $5, $6, $7, $8, $9, $10 FROM courses.pub_courses WHERE course = $4 RETURNING id`,
+		sourceEnrollment, reference(c.Enrollment), c.Person, c.Course, c.Title, c.Sponsor, c.Hours, lms.DateOf(c.At), c.At, now)
 }
 
 // insertDecision keeps a decision as the latest one, also if it waited for the person's
