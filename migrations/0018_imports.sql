@@ -7,6 +7,7 @@ CREATE TABLE registry.imports (
     tells       boolean NOT NULL DEFAULT false, -- people get a mail about it
     made_by     bigint CONSTRAINT imports_made_by_fkey REFERENCES accounts.people, -- NULL: by command
     made_at     timestamptz NOT NULL,
+    ordered_by  bigint CONSTRAINT imports_ordered_by_fkey REFERENCES accounts.people,
     undone_by   bigint CONSTRAINT imports_undone_by_fkey REFERENCES accounts.people,
     undone_note text NOT NULL DEFAULT '',
     CONSTRAINT imports_undoing_says_why CHECK (state NOT IN ('undoing', 'undone') OR undone_by IS NOT NULL AND undone_note <> '')
@@ -28,6 +29,7 @@ CREATE TABLE registry.import_rows (
     CONSTRAINT import_rows_resolved_says_why CHECK (resolved_by IS NULL OR note <> '')
 );
 CREATE INDEX import_rows_mopd_id ON registry.import_rows (import, mopd_id);
+CREATE INDEX import_rows_left ON registry.import_rows (import, line) WHERE NOT done;
 CREATE INDEX import_rows_waiting ON registry.import_rows (import, line) WHERE done AND outcome = 'waiting';
 
 -- The guard of rules §3: no two credits that stand by the rules alone were attended at once.
