@@ -25,6 +25,7 @@ type importsPage struct {
 	web.Pager
 	List    []Import
 	Columns []string
+	Others  []string // columns that a file may have too
 	Strings map[string]string // of the page's script
 	Form    web.Fields
 	Refused string
@@ -34,7 +35,7 @@ func (h handlers) imports(c *fiber.Ctx) error { return h.importsPage(c, nil, "")
 
 // importsPage lists files of records, with the form for another one.
 func (h handlers) importsPage(c *fiber.Ctx, wrong map[string]string, refused string) error {
-	page := importsPage{Page: h.web.Page(c), Pager: web.Pager{Base: "/records/imports", Number: max(c.QueryInt("page", 1), 1)}, Columns: recordColumns, Strings: h.web.Strings(c, "registry.imports.script."), Refused: refused}
+	page := importsPage{Page: h.web.Page(c), Pager: web.Pager{Base: "/records/imports", Number: max(c.QueryInt("page", 1), 1)}, Columns: recordColumns, Others: moreColumns, Strings: h.web.Strings(c, "registry.imports.script."), Refused: refused}
 	list, err := selectImports(c.UserContext(), h.DB, importsOnPage+1, (page.Number-1)*importsOnPage)
 	if err != nil {
 		return err
