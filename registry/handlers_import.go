@@ -25,7 +25,7 @@ type importsPage struct {
 	web.Pager
 	List    []Import
 	Columns []string
-	Others  []string // columns that a file may have too
+	Others  []string          // columns that a file may have too
 	Strings map[string]string // of the page's script
 	Form    web.Fields
 	Refused string
