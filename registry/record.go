@@ -21,6 +21,7 @@ func Now(now time.Time) Moment { return Moment{lms.DateOf(now), now} }
 // Recorded is a credit with what the latest decision known of it says.
 type Recorded struct {
 	ID         lms.CreditID
+	Source     string // sourceEnrollment or sourceImport
 	EarnedOn   lms.Date
 	EarnedAt   time.Time
 	Title      string
@@ -45,10 +46,35 @@ func (r Recorded) Again() (lms.Date, error) {
 	return lms.ParseDate(args.From)
 }
 
+// Employed is where and when somebody works or worked.
+type Employed struct {
+	Employer string // "" if it is not known
+	HiredOn  lms.Date
+	LeftOn   lms.Date // last day; zero: it goes on
+}
+
+// days are those of the employment.
+func (e Employed) days() lms.DateRange {
+	if e.LeftOn.IsZero() {
+		return lms.DateRange{From: e.HiredOn, Until: lms.Date{Year: 9999, Month: 12, Day: 31}}
+	}
+	return lms.DateRange{From: e.HiredOn, Until: e.LeftOn.AddDays(1)}
+}
+
+// account is how somebody is known.
+type account struct {
+	MadeAt time.Time
+	Name   string
+	MOPDID lms.MOPDID `db:"mopd_id"`
+}
+
 // Record is what is known of somebody's training at a moment.
 type Record struct {
 	Moment
-	Credits []Recorded // as they were completed
+	Name     string     // at the moment
+	MOPDID   lms.MOPDID // the main one at the moment
+	Employed []Employed // where the hire date is known
+	Credits  []Recorded // as they were completed
 	Allocation
 }
 
@@ -93,21 +119,24 @@ func (r Record) Would(hours lms.Hours, year int) (parts []lms.YearHours) {
 
 // facts are what a record is computed from.
 type facts struct {
+	account
 	policies lms.Policies
-	employed []lms.DateRange // known with a hire date
-	madeOn   lms.Date        // the account
+	employed []Employed
 	credits  []Recorded
 }
 
 // record computes a record from what is known at a moment (rules §1, §2).
 func record(f facts, m Moment) (Record, error) {
-	first := f.madeOn.Year
+	madeOn := lms.DateOf(f.MadeAt)
+	first := madeOn.Year
+	var days []lms.DateRange
 	for _, e := range f.employed {
-		first = min(first, e.From.Year)
+		first = min(first, e.HiredOn.Year)
+		days = append(days, e.days())
 	}
 	var requirements []Requirement
 	for year := first; year <= m.Through.Year; year++ {
-		r, err := requirementOf(year, f.employed, f.madeOn, f.policies)
+		r, err := requirementOf(year, days, madeOn, f.policies)
 		if err != nil {
 			return Record{}, err
 		}
@@ -119,5 +148,5 @@ func record(f facts, m Moment) (Record, error) {
 			standing = append(standing, StandingCredit{ID: c.ID, EarnedOn: c.EarnedOn, EarnedAt: c.EarnedAt, Hours: c.Hours})
 		}
 	}
-	return Record{Moment: m, Credits: f.credits, Allocation: Allocate(requirements, standing)}, nil
+	return Record{Moment: m, Name: f.Name, MOPDID: f.MOPDID, Employed: f.employed, Credits: f.credits, Allocation: Allocate(requirements, standing)}, nil
 }

@@ -12,7 +12,11 @@ import (
 	"mopd/lms/pg"
 )
 
-const sourceEnrollment = "enrollment"
+// Where a credit comes from.
+const (
+	sourceEnrollment = "enrollment" // a course taken here
+	sourceImport     = "import"     // a record of elsewhere
+)
 
 func reference(e lms.EnrollmentID) string { return strconv.FormatInt(int64(e), 10) }
 

@@ -7,7 +7,9 @@ import (
 	"html/template"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -80,6 +82,14 @@ func (s *Server) Render(c *fiber.Ctx, name string, page any) error {
 	return c.Send(out.Bytes())
 }
 
+// Paper is the page of a template as a document of its own, to be made a file: its styles
+// are inside, and it loads nothing.
+func (s *Server) Paper(c *fiber.Ctx, name string, page any) (string, error) {
+	var out bytes.Buffer
+	err := s.views.renderAs(&out, "paper", s.Lang(c), name, page)
+	return out.String(), err
+}
+
 // Redirect answers a change with the page to look at next; notice is the key of
 // a message there, without "notice.", or "".
 func Redirect(c *fiber.Ctx, to, notice string) error {
@@ -93,13 +103,17 @@ func Redirect(c *fiber.Ctx, to, notice string) error {
 	return c.Redirect(to, fiber.StatusSeeOther)
 }
 
+// paperStyles is the style sheet as a paper has it.
+var paperStyles = sync.OnceValue(func() template.CSS { return template.CSS(static.Inlined("styles.css")) })
+
 type views struct {
 	words *words.Catalog
 	pages map[string]map[string]*template.Template // language -> "feature/page"
 }
 
 // parseViews parses every template once for each language. A page is the layout
-// with the blocks that its file defines.
+// with the blocks that its file defines. Files whose names begin with "_" are no pages:
+// they hold what pages of the same feature share.
 func parseViews(features map[string]fs.FS) (*views, error) {
 	all := map[string]fs.FS{"web": Views}
 	for name, fsys := range features {
@@ -122,11 +136,15 @@ func parseViews(features map[string]fs.FS) (*views, error) {
 			if err != nil {
 				return nil, err
 			}
+			shared, err := fs.Glob(fsys, "templates/_*.html")
+			if err != nil {
+				return nil, err
+			}
 			for _, file := range files {
-				if name := path.Base(file); name == "layout.html" || name == "partials.html" {
+				if name := path.Base(file); name == "layout.html" || name == "partials.html" || slices.Contains(shared, file) {
 					continue
 				}
-				t, err := template.Must(base.Clone()).ParseFS(fsys, file)
+				t, err := template.Must(base.Clone()).ParseFS(fsys, append(slices.Clone(shared), file)...)
 				if err != nil {
 					return nil, fmt.Errorf("template %s/%s: %w", feature, file, err)
 				}
@@ -138,11 +156,15 @@ func parseViews(features map[string]fs.FS) (*views, error) {
 }
 
 func (v *views) render(out *bytes.Buffer, lang, name string, page any) error {
+	return v.renderAs(out, "layout", lang, name, page)
+}
+
+func (v *views) renderAs(out *bytes.Buffer, layout, lang, name string, page any) error {
 	t, ok := v.pages[lang][name]
 	if !ok {
 		return fmt.Errorf("no template %q", name)
 	}
-	if err := t.ExecuteTemplate(out, "layout", page); err != nil {
+	if err := t.ExecuteTemplate(out, layout, page); err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
 	return nil
@@ -152,6 +174,7 @@ func (v *views) funcs(lang string) template.FuncMap {
 	return template.FuncMap{
 		"t":        func(key string, args ...any) (string, error) { return v.words.Write(lang, key, args...) },
 		"asset":    static.URL,
+		"styles":   paperStyles,
 		"date":     func(d lms.Date) string { return words.Date(lang, d) },
 		"month":    func(d lms.Date) string { return words.Month(lang, d) },
 		"instant":  func(t time.Time) string { return words.Instant(lang, t) },
