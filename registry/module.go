@@ -66,6 +66,8 @@ func New(d Dependencies) *Service { return &Service{d} }
 func (s *Service) Routes(w *web.Server) {
 	h := handlers{s, w}
 	w.Get("/report", lms.Learn, h.report)
+	w.Get("/report/safe-sleep", lms.Learn, h.safeSleep)
+	w.Get("/people/:id/safe-sleep", lms.LookUp, h.safeSleepOfPerson)
 	w.Get("/report/credits/:id/review", lms.Learn, h.reviewForm)
 	w.Post("/report/credits/:id/review", lms.Learn, h.askReview)
 
