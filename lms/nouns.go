@@ -19,6 +19,9 @@ type (
 // 100000 on, never reused.
 type MOPDID int
 
+// Valid tells whether a number can be a MOPD ID: 100000 to 999999999.
+func (id MOPDID) Valid() bool { return id >= 100_000 && id < 1_000_000_000 }
+
 // Person is somebody the registry knows.
 type Person struct {
 	ID     PersonID
