@@ -38,6 +38,14 @@ func momentOf(through, known string, now time.Time) Moment {
 	return m
 }
 
+// momentPage is a page about somebody as of the moment that the address asks for.
+func (h handlers) momentPage(c *fiber.Ctx, p lms.PersonID, base string) momentPage {
+	page := momentPage{Page: h.web.Page(c), Person: p, Base: base}
+	page.Moment = momentOf(c.Query("through"), c.Query("known"), page.Now)
+	page.Asked = page.Moment != Now(page.Now)
+	return page
+}
+
 func (h handlers) report(c *fiber.Ctx) error {
 	page, err := h.reportOf(c, web.Viewer(c).ID, "/report", false)
 	if err != nil {
@@ -109,9 +117,8 @@ func (h handlers) lookedAt(c *fiber.Ctx) (lms.PersonID, error) {
 	return p.ID, err
 }
 
-// recordAsked is somebody's record at the moment that an address asks for.
-func (h handlers) recordAsked(c *fiber.Ctx, p lms.PersonID, now time.Time) (r Record, err error) {
-	m := momentOf(c.Query("through"), c.Query("known"), now)
+// recordAt is somebody's record at a moment.
+func (h handlers) recordAt(c *fiber.Ctx, p lms.PersonID, m Moment) (r Record, err error) {
 	return r, pg.InTx(c.UserContext(), h.DB, func(tx pgx.Tx) error {
 		r, err = h.Record(c.UserContext(), tx, p, m)
 		return err
@@ -120,12 +127,11 @@ func (h handlers) recordAsked(c *fiber.Ctx, p lms.PersonID, now time.Time) (r Re
 
 // reportOf is the report that an address asks for; all: of every year, not the last two.
 func (h handlers) reportOf(c *fiber.Ctx, p lms.PersonID, base string, all bool) (page reportPage, err error) {
-	page = reportPage{Page: h.web.Page(c), Person: p, Base: base, PDF: h.PDF != nil}
-	r, err := h.recordAsked(c, p, page.Now)
+	page = reportPage{momentPage: h.momentPage(c, p, base), PDF: h.PDF != nil}
+	r, err := h.recordAt(c, p, page.Moment)
 	if err != nil {
 		return page, err
 	}
-	page.Asked = r.Moment != Now(page.Now)
 	page.Years = r.shown(all)
 	year := c.QueryInt("year", r.Through.Year)
 	if !slices.Contains(page.Years, year) {
@@ -137,7 +143,7 @@ func (h handlers) reportOf(c *fiber.Ctx, p lms.PersonID, base string, all bool) 
 
 // sendCSV sends the year that an address asks for, or all that a report shows.
 func (h handlers) sendCSV(c *fiber.Ctx, p lms.PersonID, all bool) error {
-	r, err := h.recordAsked(c, p, h.web.Now())
+	r, err := h.recordAt(c, p, momentOf(c.Query("through"), c.Query("known"), h.web.Now()))
 	if err != nil {
 		return err
 	}
@@ -161,7 +167,12 @@ func (h handlers) sendPDF(c *fiber.Ctx, page printedPage) error {
 	if h.PDF == nil {
 		return lms.ErrNotFound
 	}
-	paper, err := h.web.Paper(c, "registry/printed", page)
+	lang := h.web.Lang(c)
+	foot := fmt.Sprintf("%s · %s %d · %s %d", page.Record.Name, h.Words.Text(lang, "registry.report.mopd_id"), page.Record.MOPDID, h.Words.Text(lang, "registry.report.title"), page.Year.Year)
+	if page.Code != "" {
+		foot += " · " + page.Code.String()
+	}
+	paper, err := h.web.Paper(c, "registry/printed", foot, page)
 	if err != nil {
 		return err
 	}
@@ -176,6 +187,27 @@ func (h handlers) send(c *fiber.Ctx, contentType, name string, file []byte) erro
 	c.Set(fiber.HeaderContentType, contentType)
 	c.Set(fiber.HeaderContentDisposition, `attachment; filename="`+name+`"`)
 	return c.Send(file)
+}
+
+func (h handlers) safeSleep(c *fiber.Ctx) error {
+	return h.safeSleepOf(c, web.Viewer(c).ID, "/report/safe-sleep", "/report")
+}
+
+// safeSleepOfPerson is the history of somebody else, for those who look after people.
+func (h handlers) safeSleepOfPerson(c *fiber.Ctx) error {
+	id, err := h.lookedAt(c)
+	if err != nil {
+		return err
+	}
+	return h.safeSleepOf(c, id, fmt.Sprintf("/people/%d/safe-sleep", id), fmt.Sprintf("/people/%d/record", id))
+}
+
+func (h handlers) safeSleepOf(c *fiber.Ctx, p lms.PersonID, base, back string) (err error) {
+	page := safeSleepPage{momentPage: h.momentPage(c, p, base), Back: back}
+	if page.Record, err = h.recordAt(c, p, page.Moment); err != nil {
+		return err
+	}
+	return h.web.Render(c, "registry/safe_sleep", page)
 }
 
 // number is the one of the address.

@@ -8,6 +8,18 @@ import (
 	"mopd/lms/web"
 )
 
+// momentPage is a page about somebody as of a moment.
+type momentPage struct {
+	web.Page
+	Person lms.PersonID
+	Base   string // address of the page
+	Moment Moment
+	Asked  bool // another moment than now
+}
+
+// KnownTyped is the instant as a form takes it.
+func (p momentPage) KnownTyped() string { return p.Moment.Known.In(lms.Central).Format(typedInstant) }
+
 // View is a year of somebody's record, as every report shows it (templates/_record.html).
 type View struct {
 	Record Record
@@ -25,13 +37,10 @@ func viewOf(r Record, year int) (v View, err error) {
 
 // reportPage is a report whose year and moment can be chosen.
 type reportPage struct {
-	web.Page
+	momentPage
 	View
-	Person lms.PersonID
-	Base   string // address of the report
-	Asked  bool   // another moment than now
-	Years  []int  // that can be chosen
-	PDF    bool   // can be made
+	Years []int // that can be chosen
+	PDF   bool  // can be made
 }
 
 // At is the address of a year's report at the same moment, as a file where an ending says
@@ -42,18 +51,13 @@ func (p reportPage) At(ending string, year int) string {
 		q.Set("year", strconv.Itoa(year))
 	}
 	if p.Asked {
-		q.Set("through", p.Record.Through.String())
+		q.Set("through", p.Moment.Through.String())
 		q.Set("known", p.KnownTyped())
 	}
 	if len(q) == 0 {
 		return p.Base + ending
 	}
 	return p.Base + ending + "?" + q.Encode()
-}
-
-// KnownTyped is the instant as a form takes it.
-func (p reportPage) KnownTyped() string {
-	return p.Record.Known.In(lms.Central).Format(typedInstant)
 }
 
 // printedPage is a report as it is printed and as a file.
@@ -63,6 +67,13 @@ type printedPage struct {
 	Code   Code   // "" if nobody can check it
 	Origin string // where the code is checked
 	PDF    string // address of the file; "" if none can be made
+}
+
+// safeSleepPage is the history of somebody's safe sleep training.
+type safeSleepPage struct {
+	momentPage
+	Record Record
+	Back   string // address of the report
 }
 
 // reportRow is a credit with where it counts.

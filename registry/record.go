@@ -32,6 +32,7 @@ type Recorded struct {
 	Reason     string
 	ReasonArgs json.RawMessage
 	Note       string // of a registrar
+	SafeSleep  bool   // of a course marked so
 }
 
 // Again is the first creditable day, where the same course stood in the way.
@@ -71,10 +72,12 @@ type account struct {
 // Record is what is known of somebody's training at a moment.
 type Record struct {
 	Moment
-	Name     string     // at the moment
-	MOPDID   lms.MOPDID // the main one at the moment
-	Employed []Employed // where the hire date is known
-	Credits  []Recorded // as they were completed
+	Name      string     // at the moment
+	MOPDID    lms.MOPDID // the main one at the moment
+	Employed  []Employed // where the hire date is known
+	Credits   []Recorded // as they were completed
+	Trainings []training // of these, of courses marked safe sleep
+	SafeSleep lms.SafeSleep
 	Allocation
 }
 
@@ -125,7 +128,7 @@ type facts struct {
 	credits  []Recorded
 }
 
-// record computes a record from what is known at a moment (rules §1, §2).
+// record computes a record from what is known at a moment (rules §1, §2, §6).
 func record(f facts, m Moment) (Record, error) {
 	madeOn := lms.DateOf(f.MadeAt)
 	first := madeOn.Year
@@ -148,5 +151,9 @@ func record(f facts, m Moment) (Record, error) {
 			standing = append(standing, StandingCredit{ID: c.ID, EarnedOn: c.EarnedOn, EarnedAt: c.EarnedAt, Hours: c.Hours})
 		}
 	}
-	return Record{Moment: m, Name: f.Name, MOPDID: f.MOPDID, Employed: f.employed, Credits: f.credits, Allocation: Allocate(requirements, standing)}, nil
+	trained, err := trainings(f.credits, f.policies)
+	if err != nil {
+		return Record{}, err
+	}
+	return Record{m, f.Name, f.MOPDID, f.employed, f.credits, trained, safeSleepOn(m.Through, trained), Allocate(requirements, standing)}, nil
 }

@@ -15,7 +15,7 @@ import (
 // row says whose it is and of which moment; the rest is filled where the row is about it and
 // empty elsewhere, so that each column adds up.
 var (
-	personColumns   = []string{"kind", "name", "mopd_id", "role"} // what holds of the person at the moment, such as safe sleep, goes here
+	personColumns   = []string{"kind", "name", "mopd_id", "role", "safe_sleep", "safe_sleep_through"}
 	yearColumns     = []string{"year", "required", "earned", "applied", "made_up", "counted", "short"}
 	trainingColumns = []string{"date", "course", "sponsor", "hours", "here", "where", "stands", "source"}
 	workColumns     = []string{"employer", "hired", "left"}
@@ -35,7 +35,7 @@ func writeSheet(to io.Writer, r Record, years []int, text func(key string) strin
 	}
 	known := r.Known.In(lms.Central).Format("2006-01-02 15:04")
 	row := func(kind string, year, training, work []string) []string {
-		return slices.Concat([]string{text(kind), r.Name, strconv.Itoa(int(r.MOPDID)), text("registry.csv.caregiver")},
+		return slices.Concat([]string{text(kind), r.Name, strconv.Itoa(int(r.MOPDID)), text("registry.csv.caregiver"), typedDay(r.SafeSleep.DoneOn), typedDay(r.SafeSleep.Through)},
 			cells(yearColumns, year), cells(trainingColumns, training), cells(workColumns, work), []string{r.Through.String(), known})
 	}
 	var rows [][]string
@@ -50,7 +50,11 @@ func writeSheet(to io.Writer, r Record, years []int, text func(key string) strin
 		y := v.Year
 		rows = append(rows, row("registry.csv.kind_year", []string{strconv.Itoa(year), y.Hours.String(), y.Earned.String(), y.Applied.String(), y.MadeUp.String(), y.Counted().String(), y.Short().String()}, nil, nil))
 		for _, t := range append(v.Rows, v.Later...) {
-			rows = append(rows, row("registry.csv.kind_training", []string{strconv.Itoa(year)}, []string{t.EarnedOn.String(), t.Title, t.Sponsor, t.Hours.String(), t.Here.String(), where(t.Parts), text("registry.status." + string(t.Status)), text(t.SourceText())}, nil))
+			hours := ""
+			if t.EarnedOn.Year == year {
+				hours = t.Hours.String() // once, in its own year
+			}
+			rows = append(rows, row("registry.csv.kind_training", []string{strconv.Itoa(year)}, []string{t.EarnedOn.String(), t.Title, t.Sponsor, hours, t.Here.String(), where(t.Parts), text("registry.status." + string(t.Status)), text(t.SourceText())}, nil))
 		}
 	}
 	return table.Write(rows...)

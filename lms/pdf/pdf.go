@@ -123,7 +123,7 @@ func (p *Printer) running() (context.Context, error) {
 	}
 	p.end()
 	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), p.options()...)
-	browser, stop := chromedp.NewContext(alloc)
+	browser, stop := chromedp.NewContext(alloc, chromedp.WithErrorf(func(string, ...any) {}))
 	p.stop = func() { stop(); stopAlloc() }
 	if err := chromedp.Do(browser); err != nil {
 		p.end()

@@ -9,7 +9,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -82,14 +81,6 @@ func (s *Server) Render(c *fiber.Ctx, name string, page any) error {
 	return c.Send(out.Bytes())
 }
 
-// Paper is the page of a template as a document of its own, to be made a file: its styles
-// are inside, and it loads nothing.
-func (s *Server) Paper(c *fiber.Ctx, name string, page any) (string, error) {
-	var out bytes.Buffer
-	err := s.views.renderAs(&out, "paper", s.Lang(c), name, page)
-	return out.String(), err
-}
-
 // Redirect answers a change with the page to look at next; notice is the key of
 // a message there, without "notice.", or "".
 func Redirect(c *fiber.Ctx, to, notice string) error {
@@ -102,9 +93,6 @@ func Redirect(c *fiber.Ctx, to, notice string) error {
 	}
 	return c.Redirect(to, fiber.StatusSeeOther)
 }
-
-// paperStyles is the style sheet as a paper has it.
-var paperStyles = sync.OnceValue(func() template.CSS { return template.CSS(static.Inlined("styles.css")) })
 
 type views struct {
 	words *words.Catalog
@@ -174,7 +162,6 @@ func (v *views) funcs(lang string) template.FuncMap {
 	return template.FuncMap{
 		"t":        func(key string, args ...any) (string, error) { return v.words.Write(lang, key, args...) },
 		"asset":    static.URL,
-		"styles":   paperStyles,
 		"date":     func(d lms.Date) string { return words.Date(lang, d) },
 		"month":    func(d lms.Date) string { return words.Month(lang, d) },
 		"instant":  func(t time.Time) string { return words.Instant(lang, t) },
