@@ -125,6 +125,7 @@ func (p *Printer) running() (context.Context, error) {
 	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), p.options()...)
 	browser, stop := chromedp.NewContext(alloc, chromedp.WithErrorf(func(string, ...any) {}))
 	p.stop = func() { stop(); stopAlloc() }
+	defer time.AfterFunc(patience, stop).Stop()
 	if err := chromedp.Do(browser); err != nil {
 		p.end()
 		return nil, fmt.Errorf("start %s: %w", p.program, err)
