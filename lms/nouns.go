@@ -202,6 +202,24 @@ type YearHours struct {
 	Hours Hours
 }
 
+// SafeSleepState is where somebody's safe sleep training stands (rules §6).
+type SafeSleepState string
+
+// The states of safe sleep training.
+const (
+	SafeSleepCurrent SafeSleepState = "current"
+	SafeSleepDue     SafeSleepState = "due"     // valid, and expires within 60 days
+	SafeSleepExpired SafeSleepState = "expired" // the last valid day is over
+	SafeSleepNone    SafeSleepState = "none"    // never completed
+)
+
+// SafeSleep is how somebody's safe sleep training stands on a day.
+type SafeSleep struct {
+	State   SafeSleepState
+	DoneOn  Date // day of the completion that is valid longest; zero if there is none
+	Through Date // last day on which it is valid; zero if there is none
+}
+
 // Purchase is what somebody asks for who registers for a course with a fee.
 type Purchase struct {
 	Person         Person

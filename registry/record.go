@@ -22,6 +22,7 @@ func Now(now time.Time) Moment { return Moment{lms.DateOf(now), now} }
 // Recorded is a credit with what the latest decision known of it says.
 type Recorded struct {
 	ID         lms.CreditID
+	Source     string // sourceEnrollment or sourceImport
 	EarnedOn   lms.Date
 	EarnedAt   time.Time
 	Title      string
@@ -32,6 +33,7 @@ type Recorded struct {
 	Reason     string
 	ReasonArgs json.RawMessage
 	Note       string // of a registrar
+	SafeSleep  bool   // of a course marked so
 }
 
 // Again is the first creditable day, where the same course stood in the way.
@@ -46,10 +48,37 @@ func (r Recorded) Again() (lms.Date, error) {
 	return lms.ParseDate(args.From)
 }
 
+// Employed is where and when somebody works or worked.
+type Employed struct {
+	Employer string // "" if it is not known
+	HiredOn  lms.Date
+	LeftOn   lms.Date // last day; zero: it goes on
+}
+
+// days are those of the employment.
+func (e Employed) days() lms.DateRange {
+	if e.LeftOn.IsZero() {
+		return lms.DateRange{From: e.HiredOn, Until: lms.Date{Year: 9999, Month: 12, Day: 31}}
+	}
+	return lms.DateRange{From: e.HiredOn, Until: e.LeftOn.AddDays(1)}
+}
+
+// account is how somebody is known.
+type account struct {
+	MadeAt time.Time
+	Name   string
+	MOPDID lms.MOPDID `db:"mopd_id"`
+}
+
 // Record is what is known of somebody's training at a moment.
 type Record struct {
 	Moment
-	Credits []Recorded // as they were completed
+	Name      string     // at the moment
+	MOPDID    lms.MOPDID // the main one at the moment
+	Employed  []Employed // where the hire date is known
+	Credits   []Recorded // as they were completed
+	Trainings []training // of these, of courses marked safe sleep
+	SafeSleep lms.SafeSleep
 	Allocation
 }
 
@@ -94,9 +123,9 @@ func (r Record) Would(hours lms.Hours, year int) (parts []lms.YearHours) {
 
 // facts are what a record is computed from.
 type facts struct {
+	account
 	policies lms.Policies
-	employed []lms.DateRange // known with a hire date
-	madeOn   lms.Date        // the account
+	employed []Employed
 	credits  []Recorded
 }
 
@@ -111,15 +140,18 @@ func (f facts) with(id lms.CreditID, hours lms.Hours) facts {
 	return f
 }
 
-// record computes a record from what is known at a moment (rules §1, §2).
+// record computes a record from what is known at a moment (rules §1, §2, §6).
 func record(f facts, m Moment) (Record, error) {
-	first := f.madeOn.Year
+	madeOn := lms.DateOf(f.MadeAt)
+	first := madeOn.Year
+	var days []lms.DateRange
 	for _, e := range f.employed {
-		first = min(first, e.From.Year)
+		first = min(first, e.HiredOn.Year)
+		days = append(days, e.days())
 	}
 	var requirements []Requirement
 	for year := first; year <= m.Through.Year; year++ {
-		r, err := requirementOf(year, f.employed, f.madeOn, f.policies)
+		r, err := requirementOf(year, days, madeOn, f.policies)
 		if err != nil {
 			return Record{}, err
 		}
@@ -131,5 +163,9 @@ func record(f facts, m Moment) (Record, error) {
 			standing = append(standing, StandingCredit{ID: c.ID, EarnedOn: c.EarnedOn, EarnedAt: c.EarnedAt, Hours: c.Hours})
 		}
 	}
-	return Record{Moment: m, Credits: f.credits, Allocation: Allocate(requirements, standing)}, nil
+	trained, err := trainings(f.credits, f.policies)
+	if err != nil {
+		return Record{}, err
+	}
+	return Record{m, f.Name, f.MOPDID, f.employed, f.credits, trained, safeSleepOn(m.Through, trained), Allocate(requirements, standing)}, nil
 }

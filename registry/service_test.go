@@ -182,7 +182,7 @@ func TestACompletionEarnsWhatWasShownAtRegistration(t *testing.T) {
 	require.Len(t, rows, 1)
 	got := rows[0].Recorded
 	require.True(t, got.EarnedAt.Equal(lmstest.Now))
-	require.Equal(t, Recorded{ID: got.ID, EarnedOn: lmstest.Today, EarnedAt: got.EarnedAt, Title: c.Title, Sponsor: c.Sponsor, Claimed: 5, Hours: 5,
+	require.Equal(t, Recorded{ID: got.ID, Source: sourceEnrollment, EarnedOn: lmstest.Today, EarnedAt: got.EarnedAt, Title: c.Title, Sponsor: c.Sponsor, Claimed: 5, Hours: 5,
 		Status: lms.Credited, ReasonArgs: []byte("{}")}, got)
 }
 
