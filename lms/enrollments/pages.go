@@ -29,6 +29,13 @@ type course struct {
 	EarnsAgain  lms.Date // first creditable day, where it would earn nothing today
 }
 
+// endsSoon is how many days before its last day a course is warned about: as many as before
+// the first reminder (rules §4).
+const endsSoon = 30
+
+// Ending tells whether the last day is near.
+func (c course) Ending() bool { return c.DaysLeft <= endsSoon }
+
 func courseOf(e lms.Enrollment, again map[lms.CourseID]lms.Date, today lms.Date) course {
 	c := course{Enrollment: e, DaysLeft: today.DaysUntil(e.LastDay), EarnsAgain: again[e.Course]}
 	if e.CompletedAt != nil {

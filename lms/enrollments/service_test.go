@@ -2,6 +2,7 @@ package enrollments
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -48,6 +49,10 @@ func (s standIn) Course(_ context.Context, _ pgx.Tx, code string, _ lms.Date) (l
 		return c, lms.ErrNotFound
 	}
 	return c, nil
+}
+
+func (s standIn) Open(context.Context, pgx.Tx, lms.Date) ([]lms.Course, error) {
+	return slices.SortedFunc(maps.Values(s.courses), func(a, b lms.Course) int { return int(a.ID - b.ID) }), nil
 }
 
 func (s standIn) Policies(_ context.Context, tx pgx.Tx) (lms.Policies, error) {
