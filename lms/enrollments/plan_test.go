@@ -119,8 +119,9 @@ func TestDaysAreSpreadEvenlyOverWhatIsLeftOfTheYear(t *testing.T) {
 		want  []string
 	}{
 		{"2026-10-01", []lms.Date{end, end}, []string{"2026-10-31", "2026-11-30"}},
-		{"2026-10-01", []lms.Date{day("2026-10-03"), end}, []string{"2026-10-03", "2026-11-30"}},
-		{"2026-12-20", []lms.Date{end, end}, []string{"2026-12-22", "2026-12-29"}},
+		{"2026-10-01", []lms.Date{day("2026-10-20"), end}, []string{"2026-10-13", "2026-11-30"}},
+		{"2026-10-01", []lms.Date{day("2026-10-03"), end}, []string{"2026-10-01", "2026-11-30"}},
+		{"2026-12-20", []lms.Date{end, end}, []string{"2026-12-20", "2026-12-27"}},
 		{"2026-12-30", []lms.Date{end, end, end}, []string{"2026-12-30", "2026-12-30", "2026-12-30"}},
 		{"2026-12-31", []lms.Date{end}, []string{"2026-12-31"}},
 	} {

@@ -207,13 +207,14 @@ func spread(today lms.Date, last []lms.Date) []lms.Date {
 		apart--
 	}
 	bounds := latest(last, apart)
+	room := min(week, today.DaysUntil(bounds[0])) // before the last days, for what comes between
 	left := today.DaysUntil(lms.Date{Year: today.Year, Month: 12, Day: 31})
 	step := max(apart, left/(len(last)+1))
 	first := (left - (len(last)-1)*step) / 2
 	for i := range days {
 		days[i] = today.AddDays(first + i*step)
-		if days[i].After(bounds[i]) {
-			days[i] = bounds[i]
+		if bound := bounds[i].AddDays(-room); days[i].After(bound) {
+			days[i] = bound
 		}
 	}
 	return days

@@ -85,7 +85,7 @@ func TestACaregiverPlansTheYearLeavesACourseOutAndTakesTheDaysOver(t *testing.T)
 		days = append(days, on.Format("Jan 2"))
 	}
 	require.Equal(t, "Poison prevention (1.25 clock hours)", cal.Events()[0].GetProperty(ics.ComponentPropertySummary).Value)
-	require.Equal(t, []string{"Oct 13", "Nov 15", "Dec 7"}, days, "the first one's window ends on October 13")
+	require.Equal(t, []string{"Oct 6", "Nov 15", "Dec 7"}, days, "a week before the first one's window ends")
 
 	for range 2 {
 		p.click(`a[href^="/plan?without="]`)
