@@ -53,7 +53,10 @@ func (s *Service) decisionLetter(p lms.Person, c claimed, d decision, parts []Pa
 		l.Lines = append(l.Lines, text("repeat", "From", d.From))
 	case reasonYoungerStands:
 		l.Lines = append(l.Lines, text("younger"))
-	case reasonRegistrar:
+	case reasonAtOnce:
+		l.Lines = append(l.Lines, text("at_once"))
+	}
+	if d.Note != "" {
 		l.Lines = append(l.Lines, text("note", "Note", d.Note))
 	}
 	if d.Reason != "" {

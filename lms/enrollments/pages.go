@@ -8,10 +8,14 @@ import (
 // homePage is the home page; for nobody signed in only Page is set.
 type homePage struct {
 	web.Page
-	Active *course
-	Next   []course // ready
-	Bar    web.YearBar
+	Active    *course
+	Next      []course // ready
+	Bar       web.YearBar
+	SafeSleep lms.SafeSleep
 }
+
+// RenewsIn is the days for which safe sleep training is still valid.
+func (p homePage) RenewsIn() int { return lms.DateOf(p.Now).DaysUntil(p.SafeSleep.Through) }
 
 type myCoursesPage struct {
 	web.Page

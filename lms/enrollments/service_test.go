@@ -84,6 +84,10 @@ func (s standIn) Standing(context.Context, pgx.Tx, lms.PersonID, time.Time) (lms
 	return lms.YearStanding{}, nil
 }
 
+func (s standIn) SafeSleep(context.Context, pgx.Tx, lms.PersonID, time.Time) (lms.SafeSleep, error) {
+	return lms.SafeSleep{}, nil
+}
+
 func (s standIn) Fence(_ context.Context, _ pgx.Tx, p lms.PersonID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
