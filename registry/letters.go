@@ -55,8 +55,9 @@ func (s *Service) decisionLetter(p lms.Person, c claimed, d decision, parts []Pa
 		l.Lines = append(l.Lines, text("younger"))
 	case reasonAtOnce:
 		l.Lines = append(l.Lines, text("at_once"))
-	}
-	if d.Note != "" {
+	case reasonUndone:
+		l.Lines = append(l.Lines, text("undone", "Note", d.Note))
+	case reasonRegistrar:
 		l.Lines = append(l.Lines, text("note", "Note", d.Note))
 	}
 	if d.Reason != "" {

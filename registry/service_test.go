@@ -45,13 +45,27 @@ func newWorld(t *testing.T) world {
 	}), t, db, posted}
 }
 
-// people are found as their owner finds them, by their number alone.
-type people struct{ People }
+// people are found as their owner finds them.
+type people struct{}
 
 func (people) Person(ctx context.Context, tx pgx.Tx, id lms.PersonID) (p lms.Person, err error) {
 	p.ID = id
 	err = tx.QueryRow(ctx, `SELECT p.lang, coalesce(l.email, '') FROM accounts.people p LEFT JOIN accounts.logins l ON l.person = p.id WHERE p.id = $1`, id).Scan(&p.Lang, &p.Email)
 	return p, err
+}
+
+func (people) LookAtPerson(context.Context, lms.Viewer, lms.PersonID, string, time.Time) (lms.Person, error) {
+	return lms.Person{}, lms.ErrNotFound
+}
+
+func (people) Holder(ctx context.Context, tx pgx.Tx, id lms.MOPDID, given, family string) (p lms.Person, held bool, err error) {
+	err = tx.QueryRow(ctx, `SELECT n.person, n.given = $2 AND n.family = $3 FROM accounts.pub_mopd_ids m JOIN accounts.pub_people n ON n.person = m.person WHERE m.mopd_id = $1`, id, given, family).Scan(&p.ID, &held)
+	_, err = pg.One(p, err)
+	return p, held, err
+}
+
+func (people) Namesakes(context.Context, pgx.Tx, string, string) ([]lms.Person, error) {
+	return nil, nil
 }
 
 // letters remember what was posted, as if every transaction were committed.
