@@ -109,15 +109,8 @@ func (r Record) Standing(year int) lms.YearStanding {
 
 // Would is for which years clock hours would count that are earned next, in a year: the
 // earlier ones first (rules §2).
-func (r Record) Would(hours lms.Hours, year int) (parts []lms.YearHours) {
-	for _, owed := range r.Standing(year).Owed {
-		if given := min(owed.Hours, hours); given > 0 {
-			parts, hours = append(parts, lms.YearHours{Year: owed.Year, Hours: given}), hours-given
-		}
-	}
-	if hours > 0 {
-		parts = append(parts, lms.YearHours{Year: year, Hours: hours})
-	}
+func (r Record) Would(hours lms.Hours, year int) []lms.YearHours {
+	parts, _ := r.Standing(year).Earn(hours)
 	return parts
 }
 
