@@ -84,6 +84,12 @@ func (s *Service) Routes(w *web.Server) {
 	w.Get("/people/:id/record", lms.LookUp, h.recordOf)
 	w.Get("/people/:id/work", lms.LookUp, h.work)
 	w.Post("/people/:id/work", lms.Correct, h.recordWork)
+	w.Get("/policies", lms.LookUp, h.policies)
+	w.Get("/policies/:kind", lms.Identify, h.policyForm)
+	w.Post("/policies/:kind", lms.Correct, h.draftPolicy)
+	w.Get("/policies/drafts/:id", lms.Identify, h.policyDraft)
+	w.Get("/policies/drafts/:id/state", lms.Identify, h.policyDraftState)
+	w.Post("/policies/drafts/:id", lms.Correct, h.changePolicy)
 	w.Get("/records/:id", lms.Identify, h.credit)
 	w.Post("/records/:id", lms.Correct, h.decide)
 }
@@ -91,6 +97,7 @@ func (s *Service) Routes(w *web.Server) {
 // Workers registers the feature's jobs; now gives a job its instant.
 func (s *Service) Workers(ws *river.Workers, now jobs.Clock) {
 	river.AddWorker(ws, &postCredit{service: s, now: now})
+	river.AddWorker(ws, &previewPolicy{service: s, now: now})
 	river.AddWorker(ws, &postMissing{service: s, now: now})
 	river.AddWorker(ws, &workImport{service: s, now: now})
 }

@@ -104,15 +104,28 @@ type facts struct {
 
 // record computes a record from what is known at a moment (rules §1, §2, §6).
 func record(f facts, m Moment) (Record, error) {
+	allocation, err := f.allocate(m.Through.Year)
+	if err != nil {
+		return Record{}, err
+	}
+	trained, err := trainings(f.credits, f.policies)
+	if err != nil {
+		return Record{}, err
+	}
+	return Record{m, f.credits, trained, safeSleepOn(m.Through, trained), allocation}, nil
+}
+
+// allocate is where the hours count, with what each year until the last owes.
+func (f facts) allocate(last int) (Allocation, error) {
 	first := f.madeOn.Year
 	for _, e := range f.employed {
 		first = min(first, e.From.Year)
 	}
 	var requirements []Requirement
-	for year := first; year <= m.Through.Year; year++ {
+	for year := first; year <= last; year++ {
 		r, err := requirementOf(year, f.employed, f.madeOn, f.policies)
 		if err != nil {
-			return Record{}, err
+			return Allocation{}, err
 		}
 		requirements = append(requirements, r)
 	}
@@ -122,9 +135,5 @@ func record(f facts, m Moment) (Record, error) {
 			standing = append(standing, StandingCredit{ID: c.ID, EarnedOn: c.EarnedOn, EarnedAt: c.EarnedAt, Hours: c.Hours})
 		}
 	}
-	trained, err := trainings(f.credits, f.policies)
-	if err != nil {
-		return Record{}, err
-	}
-	return Record{m, f.credits, trained, safeSleepOn(m.Through, trained), Allocate(requirements, standing)}, nil
+	return Allocate(requirements, standing), nil
 }
