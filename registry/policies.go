@@ -48,18 +48,25 @@ var (
 // Errors: lms.ErrForm with fields value, from and note, ErrPolicyMoved.
 func (c PolicyChange) check(policies lms.Policies, today lms.Date) error {
 	first, latest := ends(policies, c.Kind)
-	switch {
-	case !c.valueKnown():
-		return lms.ErrForm.WithField("value", wrongValue[c.Kind])
-	case c.From.Before(first.From) || c.From.After(today.AddMonths(policyMonthsAhead)):
-		return lms.ErrForm.WithField("from", "policy_from")
-	case strings.TrimSpace(c.Note) == "":
-		return lms.ErrForm.WithField("note", "policy_note")
+	wrong := lms.ErrForm
+	if !c.valueKnown() {
+		wrong = wrong.WithField("value", wrongValue[c.Kind])
+	}
+	if c.From.Before(first.From) || c.From.After(today.AddMonths(policyMonthsAhead)) {
+		wrong = wrong.WithField("from", "policy_from")
+	}
+	if strings.TrimSpace(c.Note) == "" {
+		wrong = wrong.WithField("note", "policy_note")
+	}
+	switch now, err := policies.On(c.Kind, c.From); {
+	case wrong.Fields != nil:
+		return wrong
 	case c.Follows != latest.ID:
 		return ErrPolicyMoved
-	}
-	if now, err := policies.On(c.Kind, c.From); err != nil || now.Value == c.Value {
-		return lms.ErrForm.WithField("value", "policy_same")
+	case err != nil:
+		return err
+	case now.Value == c.Value:
+		return wrong.WithField("value", "policy_same")
 	}
 	return nil
 }
