@@ -160,7 +160,7 @@ type policyDraftPage struct {
 	PolicyDraft
 	Before  string // what the rule says of the day, in words
 	After   string
-	Past    bool // the day is
+	Past    bool // what it is for has begun
 	Refused string
 }
 
@@ -191,7 +191,15 @@ func (h handlers) policyDraftPage(c *fiber.Ctx, refused string) error {
 		return err
 	}
 	page.Before, page.After = h.words(page.Lang, page.Kind, now.Value), h.words(page.Lang, page.Kind, page.Value)
-	page.Past = page.From.Before(lms.DateOf(page.Now))
+	today := lms.DateOf(page.Now)
+	page.Past = page.From.Before(today)
+	if page.Kind == lms.AnnualHours || page.Kind == lms.Proration {
+		years, err := page.years(policies, today.Year)
+		if err != nil {
+			return err
+		}
+		page.Past = len(years) > 0 && years[0] <= today.Year
+	}
 	if refused != "" {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}

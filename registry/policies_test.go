@@ -238,6 +238,27 @@ func TestTheDatabaseAloneWantsAReasonAndAKnownValueOfAChangeOfRule(t *testing.T)
 	require.Empty(t, insert("10", "As the state asks"))
 }
 
+// The last row of rules §5.
+func TestACompletionGoesByTheRepeatRuleOfItsDay(t *testing.T) {
+	t.Parallel()
+	for second, want := range map[string]lms.CreditStatus{"2026-06-10": lms.Credited, "2026-06-09": lms.Denied} {
+		w := newWorld(t)
+		lmstest.Policy(t, w.db, lms.RepeatCredit, lms.CalendarYear, parsed(t, "2026-01-01"))
+		p, c := lmstest.Person(t, w.db), lmstest.Course(t, w.db)
+		first, again := w.completed(p, c, at("2025-06-10", t)), w.completed(p, c, at(second, t))
+		require.NoError(t, w.post(first))
+		require.NoError(t, w.post(again))
+		require.Equal(t, want, w.status(again), second)
+	}
+}
+
+func TestAReportOfATimeBeforeTheRecordBeganKnowsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := lmstest.Person(t, w.db)
+	require.Empty(t, w.recordAt(p, momentOf("2026-03-16", "2020-01-01T00:00", lmstest.Now)).Credits)
+}
+
 // 100,000 people with 10 credits each. A change for a year to come reads no credits.
 func BenchmarkPreviewOfAChangeFor100000People(b *testing.B) {
 	db := lmstest.DB(b)
