@@ -135,6 +135,19 @@ func (f facts) with(id lms.CreditID, hours lms.Hours) facts {
 
 // record computes a record from what is known at a moment (rules §1, §2, §6).
 func record(f facts, m Moment) (Record, error) {
+	allocation, err := f.allocate(m.Through.Year)
+	if err != nil {
+		return Record{}, err
+	}
+	trained, err := trainings(f.credits, f.policies)
+	if err != nil {
+		return Record{}, err
+	}
+	return Record{m, f.Name, f.MOPDID, f.employed, f.credits, trained, safeSleepOn(m.Through, trained), allocation}, nil
+}
+
+// allocate is where the hours count, with what each year until the last owes.
+func (f facts) allocate(last int) (Allocation, error) {
 	madeOn := lms.DateOf(f.MadeAt)
 	first := madeOn.Year
 	var days []lms.DateRange
@@ -143,10 +156,10 @@ func record(f facts, m Moment) (Record, error) {
 		days = append(days, e.days())
 	}
 	var requirements []Requirement
-	for year := first; year <= m.Through.Year; year++ {
+	for year := first; year <= last; year++ {
 		r, err := requirementOf(year, days, madeOn, f.policies)
 		if err != nil {
-			return Record{}, err
+			return Allocation{}, err
 		}
 		requirements = append(requirements, r)
 	}
@@ -156,9 +169,5 @@ func record(f facts, m Moment) (Record, error) {
 			standing = append(standing, StandingCredit{ID: c.ID, EarnedOn: c.EarnedOn, EarnedAt: c.EarnedAt, Hours: c.Hours})
 		}
 	}
-	trained, err := trainings(f.credits, f.policies)
-	if err != nil {
-		return Record{}, err
-	}
-	return Record{m, f.Name, f.MOPDID, f.employed, f.credits, trained, safeSleepOn(m.Through, trained), Allocate(requirements, standing)}, nil
+	return Allocate(requirements, standing), nil
 }
