@@ -40,9 +40,12 @@ type People interface {
 	LookAtPerson(ctx context.Context, v lms.Viewer, id lms.PersonID, from string, now time.Time) (lms.Person, error)
 }
 
-// Mailer takes a letter in the transaction that causes it.
+// Mailer takes letters and text messages in the transaction that causes them.
 type Mailer interface {
 	Post(ctx context.Context, tx pgx.Tx, l mail.Letter) error
+	PostText(ctx context.Context, tx pgx.Tx, t mail.Text) error
+	// CanText tells whether text messages can be sent.
+	CanText() bool
 }
 
 // Dependencies are what the registry needs of others.
@@ -85,4 +88,5 @@ func (s *Service) Routes(w *web.Server) {
 func (s *Service) Workers(ws *river.Workers, now jobs.Clock) {
 	river.AddWorker(ws, &postCredit{service: s, now: now})
 	river.AddWorker(ws, &postMissing{service: s, now: now})
+	river.AddWorker(ws, &remind{service: s, now: now})
 }

@@ -18,6 +18,7 @@ var guards = pg.Guards{
 	"credits_source_reference_key": lms.ErrCreditPosted,
 	"reviews_one_open":             ErrReviewAsked,
 	"employments_replaces_key":     ErrWorkMoved,
+	"reminders_once":               ErrReminded,
 }
 
 // Policies are all policies on record.

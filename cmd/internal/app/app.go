@@ -227,7 +227,7 @@ func (a *App) Work(ctx context.Context) error {
 	a.Accounts.Workers(workers, a.now)
 	a.Payments.Workers(workers, a.now)
 	a.Mail.Workers(workers)
-	periodic := slices.Concat(a.Registry.Periodic(), a.Courses.Periodic(), a.Accounts.Periodic(), a.Payments.Periodic())
+	periodic := slices.Concat(a.Registry.Periodic(a.now), a.Courses.Periodic(), a.Accounts.Periodic(), a.Payments.Periodic())
 	client, err := jobs.NewWorker(a.DB, workers, periodic, a.log, slices.Concat(a.Courses.Queues(), a.Mail.Queues())...)
 	if err != nil {
 		return err
