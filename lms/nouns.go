@@ -19,6 +19,9 @@ type (
 // 100000 on, never reused.
 type MOPDID int
 
+// Valid tells whether a number can be a MOPD ID: 100000 to 999999999.
+func (id MOPDID) Valid() bool { return id >= 100_000 && id < 1_000_000_000 }
+
 // Person is somebody the registry knows.
 type Person struct {
 	ID     PersonID
@@ -197,6 +200,24 @@ type YearStanding struct {
 type YearHours struct {
 	Year  int
 	Hours Hours
+}
+
+// SafeSleepState is where somebody's safe sleep training stands (rules §6).
+type SafeSleepState string
+
+// The states of safe sleep training.
+const (
+	SafeSleepCurrent SafeSleepState = "current"
+	SafeSleepDue     SafeSleepState = "due"     // valid, and expires within 60 days
+	SafeSleepExpired SafeSleepState = "expired" // the last valid day is over
+	SafeSleepNone    SafeSleepState = "none"    // never completed
+)
+
+// SafeSleep is how somebody's safe sleep training stands on a day.
+type SafeSleep struct {
+	State   SafeSleepState
+	DoneOn  Date // day of the completion that is valid longest; zero if there is none
+	Through Date // last day on which it is valid; zero if there is none
 }
 
 // Purchase is what somebody asks for who registers for a course with a fee.

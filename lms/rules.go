@@ -1,6 +1,7 @@
 package lms
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -9,15 +10,22 @@ import (
 // PolicyKind names a rule that may change with time.
 type PolicyKind string
 
-// The kinds of policy and their values (rules §1, §4, §5).
+// The kinds of policy and their values (rules §1, §4, §5, §6).
 const (
-	AnnualHours  PolicyKind = "annual_hours"  // clock hours, such as "12"
-	WindowPolicy PolicyKind = "window"        // FromRegistration, FromFirstLaunch or CalendarYearEnd
-	RepeatCredit PolicyKind = "repeat_credit" // TwelveMonths or CalendarYear
+	AnnualHours    PolicyKind = "annual_hours"  // clock hours, such as "12"
+	Proration      PolicyKind = "proration"     // ByMonth or NotProrated
+	WindowPolicy   PolicyKind = "window"        // FromRegistration, FromFirstLaunch or CalendarYearEnd
+	RepeatCredit   PolicyKind = "repeat_credit" // TwelveMonths or CalendarYear
+	SafeSleepYears PolicyKind = "safe_sleep"    // years for which a completion is valid, such as "3"
 )
 
-// The values of the window and repeat-credit policies.
+// PolicyKinds lists every kind.
+var PolicyKinds = []PolicyKind{AnnualHours, Proration, WindowPolicy, RepeatCredit, SafeSleepYears}
+
+// The values of the proration, window and repeat-credit policies.
 const (
+	ByMonth          = "by_month" // an hour for each calendar month touched by employment
+	NotProrated      = "none"     // all of the year's hours
 	FromRegistration = "from_registration"
 	FromFirstLaunch  = "from_first_launch"
 	CalendarYearEnd  = "calendar_year_end"
@@ -37,13 +45,14 @@ type Policy struct {
 // Policies are all policies on record, of every kind.
 type Policies []Policy
 
-// On is the policy of a kind that a day picks: the latest one in force by then.
-// Which day picks: annual hours, January 1 of the year; window, the day of
-// registration; repeat credit, the day of completion (rules, opening).
+// On is the policy of a kind that a day picks: the latest one in force by then, of
+// several from the same day the one recorded last. Which day picks: annual hours and
+// proration, January 1 of the year; window, the day of registration; repeat credit and
+// safe sleep, the day of completion (rules, opening).
 func (ps Policies) On(kind PolicyKind, day Date) (Policy, error) {
 	var found *Policy
 	for i, p := range ps {
-		if p.Kind == kind && !p.From.After(day) && (found == nil || p.From.After(found.From)) {
+		if p.Kind == kind && !p.From.After(day) && (found == nil || cmp.Or(p.From.Compare(found.From), cmp.Compare(p.ID, found.ID)) > 0) {
 			found = &ps[i]
 		}
 	}
@@ -55,15 +64,28 @@ func (ps Policies) On(kind PolicyKind, day Date) (Policy, error) {
 
 // Required is how many clock hours a full year asks for (rules §1).
 func (ps Policies) Required(year int) (Hours, error) {
-	p, err := ps.On(AnnualHours, Date{year, 1, 1})
+	n, err := ps.number(AnnualHours, Date{year, 1, 1})
+	return Hours(4 * n), err
+}
+
+// SafeSleepThrough is the last day on which safe sleep training completed on a day is
+// valid (rules §6).
+func (ps Policies) SafeSleepThrough(done Date) (Date, error) {
+	years, err := ps.number(SafeSleepYears, done)
+	return done.AddMonths(12 * years), err
+}
+
+// number is the value of a policy that is one.
+func (ps Policies) number(kind PolicyKind, day Date) (int, error) {
+	p, err := ps.On(kind, day)
 	if err != nil {
 		return 0, err
 	}
 	n, err := strconv.Atoi(p.Value)
 	if err != nil {
-		return 0, fmt.Errorf("annual hours policy %d: %w", p.ID, err)
+		return 0, fmt.Errorf("%s policy %d: %w", kind, p.ID, err)
 	}
-	return Hours(4 * n), nil
+	return n, nil
 }
 
 // CanRegister tells why a person may not register for a course, given their

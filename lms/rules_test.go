@@ -132,6 +132,7 @@ func TestADayPicksTheLatestPolicyInForce(t *testing.T) {
 		{ID: 3, Kind: lms.RepeatCredit, Value: lms.CalendarYear, From: date(t, "2026-01-01")},
 		{ID: 1, Kind: lms.RepeatCredit, Value: lms.TwelveMonths, From: date(t, "1990-01-01")},
 		{ID: 2, Kind: lms.AnnualHours, Value: "12", From: date(t, "2000-01-01")},
+		{ID: 6, Kind: lms.AnnualHours, Value: "14", From: date(t, "2026-07-01")}, // corrects the one below
 		{ID: 4, Kind: lms.AnnualHours, Value: "15", From: date(t, "2026-07-01")},
 	}
 	cases := []struct {
@@ -143,7 +144,7 @@ func TestADayPicksTheLatestPolicyInForce(t *testing.T) {
 		{lms.RepeatCredit, "2026-01-01", 3},
 		{lms.RepeatCredit, "1990-01-01", 1},
 		{lms.AnnualHours, "2026-06-30", 2},
-		{lms.AnnualHours, "2026-07-01", 4},
+		{lms.AnnualHours, "2026-07-01", 6},
 	}
 	for _, c := range cases {
 		p, err := ps.On(c.kind, date(t, c.day))
@@ -154,6 +155,26 @@ func TestADayPicksTheLatestPolicyInForce(t *testing.T) {
 	require.ErrorContains(t, err, "no repeat_credit policy on 1989-12-31")
 	_, err = ps.On(lms.WindowPolicy, date(t, "2026-01-01"))
 	require.Error(t, err)
+}
+
+func TestOfPoliciesFromTheSameDayTheOneRecordedLastCounts(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var ps lms.Policies
+		for id := range rapid.IntRange(1, 12).Draw(t, "policies") {
+			ps = append(ps, lms.Policy{ID: lms.PolicyID(id + 1), Kind: lms.AnnualHours, From: date(t, "2026-01-01").AddDays(rapid.IntRange(0, 4).Draw(t, "from"))})
+		}
+		day := date(t, "2026-01-01").AddDays(rapid.IntRange(0, 6).Draw(t, "day"))
+		var want lms.Policy // the last recorded of the latest day
+		for _, p := range ps {
+			if !p.From.After(day) && !p.From.Before(want.From) {
+				want = p
+			}
+		}
+		got, err := rapid.Permutation(ps).Draw(t, "in any order").On(lms.AnnualHours, day)
+		require.Equal(t, want == lms.Policy{}, err != nil)
+		require.Equal(t, want, got)
+	})
 }
 
 func TestAYearAsksForTheHoursOfItsJanuary1(t *testing.T) {

@@ -67,7 +67,7 @@ func (w world) raceForABlock() {
 				return err
 			}
 			completion := lms.Completion{Enrollment: all[i], Person: p.ID, Course: c.ID, Title: c.Title, Sponsor: c.Sponsor, Hours: c.Hours, At: lmstest.Now}
-			id, err := insertCredit(t.Context(), tx, completion, lmstest.Now)
+			id, err := insertCredit(t.Context(), tx, completed(completion), lmstest.Now)
 			if err != nil {
 				return err
 			}
@@ -95,7 +95,7 @@ func TestTheDatabaseAloneTakesOneCreditForOneCompletion(t *testing.T) {
 	p, course := lmstest.Person(t, w.db), lmstest.Course(t, w.db)
 	lmstest.OneWins(t, w.db, lms.ErrCreditPosted, func(int) error {
 		return pg.InTx(t.Context(), w.db, func(tx pgx.Tx) error {
-			_, err := insertCredit(t.Context(), tx, lms.Completion{Enrollment: 1, Person: p.ID, Course: course.ID, Title: "Safe sleep", Hours: 5, At: lmstest.Now}, lmstest.Now)
+			_, err := insertCredit(t.Context(), tx, completed(lms.Completion{Enrollment: 1, Person: p.ID, Course: course.ID, Title: "Safe sleep", Hours: 5, At: lmstest.Now}), lmstest.Now)
 			return explained(t, err, "credits_source_reference_key")
 		})
 	})

@@ -36,6 +36,14 @@ func momentOf(through, known string, now time.Time) Moment {
 	return m
 }
 
+// momentPage is a page about somebody as of the moment that the address asks for.
+func (h handlers) momentPage(c *fiber.Ctx, p lms.Person, base string) momentPage {
+	page := momentPage{Page: h.web.Page(c), Person: p, Base: base}
+	page.Moment = momentOf(c.Query("through"), c.Query("known"), page.Now)
+	page.Asked = page.Moment != Now(page.Now)
+	return page
+}
+
 func (h handlers) report(c *fiber.Ctx) error {
 	return h.reportOf(c, web.Viewer(c).Person, "/report")
 }
@@ -54,9 +62,7 @@ func (h handlers) recordOf(c *fiber.Ctx) error {
 }
 
 func (h handlers) reportOf(c *fiber.Ctx, p lms.Person, base string) error {
-	page := reportPage{Page: h.web.Page(c), Person: p, Base: base}
-	page.Moment = momentOf(c.Query("through"), c.Query("known"), page.Now)
-	page.Asked = page.Moment != Now(page.Now)
+	page := reportPage{momentPage: h.momentPage(c, p, base)}
 	this := page.Moment.Through.Year
 	year := c.QueryInt("year", this)
 	err := pg.InTx(c.UserContext(), h.DB, func(tx pgx.Tx) error {
@@ -72,7 +78,7 @@ func (h handlers) reportOf(c *fiber.Ctx, p lms.Person, base string) error {
 			return err
 		}
 		page.Bar = web.NewYearBar(r.Standing(year), page.Moment.Through)
-		page.Year = r.Year(year)
+		page.Year, page.SafeSleep = r.Year(year), r.SafeSleep
 		page.Rows, page.Later, err = reportRows(r, year)
 		return err
 	})
@@ -80,6 +86,36 @@ func (h handlers) reportOf(c *fiber.Ctx, p lms.Person, base string) error {
 		return err
 	}
 	return h.web.Render(c, "registry/report", page)
+}
+
+func (h handlers) safeSleep(c *fiber.Ctx) error {
+	return h.safeSleepOf(c, web.Viewer(c).Person, "/report/safe-sleep")
+}
+
+// safeSleepOfPerson is the history of somebody else, for those who look after people.
+func (h handlers) safeSleepOfPerson(c *fiber.Ctx) error {
+	id, err := number[lms.PersonID](c)
+	if err != nil {
+		return err
+	}
+	p, err := h.People.LookAtPerson(c.UserContext(), *web.Viewer(c), id, web.From(c), h.web.Now())
+	if err != nil {
+		return err
+	}
+	return h.safeSleepOf(c, p, fmt.Sprintf("/people/%d/safe-sleep", p.ID))
+}
+
+func (h handlers) safeSleepOf(c *fiber.Ctx, p lms.Person, base string) error {
+	page := safeSleepPage{momentPage: h.momentPage(c, p, base)}
+	err := pg.InTx(c.UserContext(), h.DB, func(tx pgx.Tx) error {
+		r, err := h.Record(c.UserContext(), tx, p.ID, page.Moment)
+		page.SafeSleep, page.Rows = r.SafeSleep, r.Trainings
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return h.web.Render(c, "registry/safe_sleep", page)
 }
 
 // number is the one of the address.

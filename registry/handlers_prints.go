@@ -33,12 +33,12 @@ func (h handlers) printed(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page := reportPage{Page: h.web.Page(c), Person: v.Who, Base: "/report", Moment: v.Moment, Code: v.Code, Origin: h.AppURL.Host}
+	page := reportPage{momentPage: momentPage{Page: h.web.Page(c), Person: v.Who, Base: "/report", Moment: v.Moment}, Code: v.Code, Origin: h.AppURL.Host}
 	if v.Person != page.Viewer.ID {
 		return lms.ErrNotFound
 	}
 	page.Bar = web.NewYearBar(v.Record.Standing(v.Year), v.Through)
-	page.Year = v.Record.Year(v.Year)
+	page.Year, page.SafeSleep = v.Record.Year(v.Year), v.Record.SafeSleep
 	if page.Rows, page.Later, err = reportRows(v.Record, v.Year); err != nil {
 		return err
 	}

@@ -65,6 +65,35 @@ func (w *postMissing) Work(ctx context.Context, _ *river.Job[PostMissingArgs]) e
 	return w.service.PostMissing(ctx, w.now())
 }
 
+// WorkImportArgs asks for some rows of an import to be worked.
+type WorkImportArgs struct {
+	Import ImportID `json:"import"`
+}
+
+// Kind names the job.
+func (WorkImportArgs) Kind() string { return "work_import" }
+
+type workImport struct {
+	river.WorkerDefaults[WorkImportArgs]
+	service *Service
+	now     jobs.Clock
+}
+
+// Work works some rows, and leaves the others to a job that follows.
+func (w *workImport) Work(ctx context.Context, job *river.Job[WorkImportArgs]) error {
+	ended, err := w.service.WorkImport(ctx, job.Args.Import, w.now())
+	if err != nil || ended {
+		return err
+	}
+	return pg.InTx(ctx, w.service.DB, func(tx pgx.Tx) error {
+		if err := w.service.workLater(ctx, tx, job.Args.Import); err != nil {
+			return err
+		}
+		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
+		return err
+	})
+}
+
 // The hours in Missouri at which people may be reminded: from the first on, and not from
 // the second on.
 const (

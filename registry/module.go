@@ -38,6 +38,11 @@ type People interface {
 	// LookAtPerson is Person for somebody who looks after people; that they looked is
 	// written down. Errors: lms.ErrNotFound.
 	LookAtPerson(ctx context.Context, v lms.Viewer, id lms.PersonID, from string, now time.Time) (lms.Person, error)
+	// Holder is who has a MOPD ID today, and whether they hold or held a name.
+	// Errors: lms.ErrNotFound.
+	Holder(ctx context.Context, tx pgx.Tx, id lms.MOPDID, given, family string) (p lms.Person, held bool, err error)
+	// Namesakes are some of the people who hold or held a name.
+	Namesakes(ctx context.Context, tx pgx.Tx, given, family string) ([]lms.Person, error)
 }
 
 // Mailer takes letters and text messages in the transaction that causes them.
@@ -69,6 +74,8 @@ func New(d Dependencies) *Service { return &Service{d} }
 func (s *Service) Routes(w *web.Server) {
 	h := handlers{s, w}
 	w.Get("/report", lms.Learn, h.report)
+	w.Get("/report/safe-sleep", lms.Learn, h.safeSleep)
+	w.Get("/people/:id/safe-sleep", lms.LookUp, h.safeSleepOfPerson)
 	w.Get("/report/credits/:id/review", lms.Learn, h.reviewForm)
 	w.Post("/report/credits/:id/review", lms.Learn, h.askReview)
 
@@ -88,5 +95,6 @@ func (s *Service) Routes(w *web.Server) {
 func (s *Service) Workers(ws *river.Workers, now jobs.Clock) {
 	river.AddWorker(ws, &postCredit{service: s, now: now})
 	river.AddWorker(ws, &postMissing{service: s, now: now})
+	river.AddWorker(ws, &workImport{service: s, now: now})
 	river.AddWorker(ws, &remind{service: s, now: now})
 }

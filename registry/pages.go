@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -9,24 +10,33 @@ import (
 	"mopd/lms/web"
 )
 
-type reportPage struct {
+// momentPage is a page about somebody as of a moment.
+type momentPage struct {
 	web.Page
-	Person      lms.Person
-	Base        string // address of the report
-	Moment      Moment
-	Asked       bool   // another moment than now
+	Person lms.Person
+	Base   string // address of the page
+	Moment Moment
+	Asked  bool // another moment than now
+}
+
+// Own tells whether the viewer looks at their own report.
+func (p momentPage) Own() bool { return p.Person.ID == p.Viewer.ID }
+
+// KnownTyped is the instant as a form takes it.
+func (p momentPage) KnownTyped() string { return p.Moment.Known.In(lms.Central).Format(typedInstant) }
+
+type reportPage struct {
+	momentPage
 	Code        Code   // of a report that was made to be printed
 	Origin      string // where the code is checked
 	Years       []int  // that can be chosen
 	Bar         web.YearBar
 	Year        AllocatedYear
+	SafeSleep   lms.SafeSleep
 	Rows        []reportRow
 	Later       []reportRow // of later years, that made up something of this one
 	UnderReview []lms.CreditID
 }
-
-// Own tells whether the viewer looks at their own report.
-func (p reportPage) Own() bool { return p.Person.ID == p.Viewer.ID }
 
 // MayAsk tells whether the viewer can ask a registrar to look at a credit.
 func (p reportPage) MayAsk(r reportRow) bool {
@@ -46,8 +56,19 @@ func (p reportPage) At(year int) string {
 	return p.Base + "?" + q.Encode()
 }
 
-// KnownTyped is the instant as a form takes it.
-func (p reportPage) KnownTyped() string { return p.Moment.Known.In(lms.Central).Format(typedInstant) }
+// SafeSleepAt is the address of the history of safe sleep training.
+func (p reportPage) SafeSleepAt() string {
+	if p.Base == "/report" {
+		return "/report/safe-sleep"
+	}
+	return fmt.Sprintf("/people/%d/safe-sleep", p.Person.ID)
+}
+
+type safeSleepPage struct {
+	momentPage
+	SafeSleep lms.SafeSleep
+	Rows      []training
+}
 
 // reportRow is a credit with where it counts.
 type reportRow struct {

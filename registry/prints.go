@@ -102,7 +102,7 @@ func (s *Service) Verify(ctx context.Context, code Code, now time.Time) (v Verif
 }
 
 // sayings is what a year's report says.
-func sayings(r Record, year int) (said [3]any, err error) {
+func sayings(r Record, year int) (said [4]any, err error) {
 	rows, later, err := reportRows(r, year)
-	return [3]any{r.Year(year), rows, later}, err
+	return [4]any{r.Year(year), rows, later, r.SafeSleep}, err
 }

@@ -31,6 +31,7 @@ type Recorded struct {
 	Reason     string
 	ReasonArgs json.RawMessage
 	Note       string // of a registrar
+	SafeSleep  bool   // of a course marked so
 }
 
 // Again is the first creditable day, where the same course stood in the way.
@@ -48,7 +49,9 @@ func (r Recorded) Again() (lms.Date, error) {
 // Record is what is known of somebody's training at a moment.
 type Record struct {
 	Moment
-	Credits []Recorded // as they were completed
+	Credits   []Recorded // as they were completed
+	Trainings []training // of these, of courses marked safe sleep
+	SafeSleep lms.SafeSleep
 	Allocation
 }
 
@@ -99,7 +102,7 @@ type facts struct {
 	credits  []Recorded
 }
 
-// record computes a record from what is known at a moment (rules §1, §2).
+// record computes a record from what is known at a moment (rules §1, §2, §6).
 func record(f facts, m Moment) (Record, error) {
 	first := f.madeOn.Year
 	for _, e := range f.employed {
@@ -119,5 +122,9 @@ func record(f facts, m Moment) (Record, error) {
 			standing = append(standing, StandingCredit{ID: c.ID, EarnedOn: c.EarnedOn, EarnedAt: c.EarnedAt, Hours: c.Hours})
 		}
 	}
-	return Record{Moment: m, Credits: f.credits, Allocation: Allocate(requirements, standing)}, nil
+	trained, err := trainings(f.credits, f.policies)
+	if err != nil {
+		return Record{}, err
+	}
+	return Record{m, f.credits, trained, safeSleepOn(m.Through, trained), Allocate(requirements, standing)}, nil
 }

@@ -6,16 +6,6 @@ import (
 	"mopd/lms"
 )
 
-// proration is the kind of policy that says what a year owes in which somebody is
-// hired; the policy of January 1 of the year counts (rules §1).
-const proration lms.PolicyKind = "proration"
-
-// The values of the proration policy.
-const (
-	byMonth  = "by_month" // one hour for each calendar month touched by employment
-	fullYear = "none"     // all of the year's hours
-)
-
 // requirementOf is what a year owes, given the days on which somebody was employed,
 // wherever. Who is employed on January 1 owes the whole year; who is hired later owes
 // by the proration; who is not employed owes nothing. Where no hire date is known,
@@ -43,8 +33,8 @@ func requirementOf(year int, employed []lms.DateRange, accountMade lms.Date, pol
 			months++
 		}
 	}
-	policy, err := policies.On(proration, january)
-	if months == 0 || policy.Value == byMonth {
+	policy, err := policies.On(lms.Proration, january)
+	if months == 0 || policy.Value == lms.ByMonth {
 		r.Hours = min(r.Hours, lms.Hours(4*months))
 	}
 	return r, err

@@ -20,9 +20,9 @@ func TestAYearOwesWhatTheRulesSay(t *testing.T) {
 	between := func(s, until string) lms.DateRange { return lms.DateRange{From: day(s), Until: day(until)} }
 	policies := lms.Policies{
 		{ID: 1, Kind: lms.AnnualHours, Value: "12", From: day("1990-01-01")},
-		{ID: 2, Kind: proration, Value: byMonth, From: day("1990-01-01")},
+		{ID: 2, Kind: lms.Proration, Value: lms.ByMonth, From: day("1990-01-01")},
 		{ID: 3, Kind: lms.AnnualHours, Value: "16", From: day("2027-01-01")},
-		{ID: 4, Kind: proration, Value: fullYear, From: day("2027-01-01")},
+		{ID: 4, Kind: lms.Proration, Value: lms.NotProrated, From: day("2027-01-01")},
 		{ID: 5, Kind: lms.AnnualHours, Value: "20", From: day("2025-07-01")},
 	}
 	for name, c := range map[string]struct {

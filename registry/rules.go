@@ -1,6 +1,10 @@
 package registry
 
-import "mopd/lms"
+import (
+	"slices"
+
+	"mopd/lms"
+)
 
 // Reasons of a credit that does not count (rules §5): the same course earned less
 // than a year before, or a credit of the same course that is younger stands already.
@@ -8,6 +12,8 @@ const (
 	reasonRepeat        = "repeat_credit"
 	reasonYoungerStands = "younger_stands"
 	reasonMerged        = "merged"    // two profiles turned out to be one person's
+	reasonAtOnce        = "at_once"   // attended at the same time as another (rules §3)
+	reasonUndone        = "undone"    // the import that brought it was
 	reasonRegistrar     = "registrar" // decided, with a note
 )
 
@@ -82,4 +88,14 @@ func blockOn(policies lms.Policies, day lms.Date) (lms.Policy, lms.DateRange, er
 	}
 	during, err := lms.BlockOf(policy.Value, day)
 	return policy, during, err
+}
+
+// atOnce are the sessions that somebody would have attended while at another.
+func atOnce(sessions []ownedSession) (list []ownedSession) {
+	for i, a := range sessions {
+		if slices.ContainsFunc(sessions, func(b ownedSession) bool { return b.Credit != a.Credit && a.overlaps(b.Session) }) {
+			list = append(list, sessions[i])
+		}
+	}
+	return list
 }

@@ -14,11 +14,12 @@ import (
 
 // The guards of this feature and the rules that they guarantee (docs/guards.md).
 var guards = pg.Guards{
-	"credit_blocks_once_a_year":    lms.ErrEarnsAgain,
-	"credits_source_reference_key": lms.ErrCreditPosted,
-	"reviews_one_open":             ErrReviewAsked,
-	"employments_replaces_key":     ErrWorkMoved,
-	"reminders_once":               ErrReminded,
+	"credit_blocks_once_a_year":     lms.ErrEarnsAgain,
+	"credits_source_reference_key":  lms.ErrCreditPosted,
+	"reviews_one_open":              ErrReviewAsked,
+	"employments_replaces_key":      ErrWorkMoved,
+	"credit_sessions_one_at_a_time": ErrAtOnce,
+	"reminders_once":                ErrReminded,
 }
 
 // Policies are all policies on record.
@@ -105,16 +106,22 @@ func (s *Service) Post(ctx context.Context, tx pgx.Tx, e lms.EnrollmentID, now t
 	if err != nil {
 		return err
 	}
+	return s.postPending(ctx, tx, who, asked.At, now)
+}
+
+// postPending posts what somebody completed until an instant and is not posted yet, in
+// the order of completion.
+func (s *Service) postPending(ctx context.Context, tx pgx.Tx, who lms.PersonID, until, now time.Time) error {
+	pending, err := selectUnposted(ctx, tx, who)
+	if err != nil || len(pending) == 0 {
+		return err
+	}
 	policies, err := selectPolicies(ctx, tx)
 	if err != nil {
 		return err
 	}
-	pending, err := selectUnposted(ctx, tx, who)
-	if err != nil {
-		return err
-	}
 	for _, c := range pending {
-		if c.At.After(asked.At) {
+		if c.At.After(until) {
 			break
 		}
 		blocks, err := selectBlocks(ctx, tx, who)
@@ -125,7 +132,7 @@ func (s *Service) Post(ctx context.Context, tx pgx.Tx, e lms.EnrollmentID, now t
 		if err != nil {
 			return err
 		}
-		if err := s.record(ctx, tx, who, c, d, now); err != nil {
+		if err := s.record(ctx, tx, who, completed(c), d, now); err != nil {
 			return err
 		}
 	}
@@ -151,22 +158,38 @@ func (s *Service) PostMissing(ctx context.Context, now time.Time) error {
 
 // record writes a credit of a person down. Its facts keep the profile under which the
 // course was completed.
-func (s *Service) record(ctx context.Context, tx pgx.Tx, who lms.PersonID, c lms.Completion, d decision, now time.Time) error {
+func (s *Service) record(ctx context.Context, tx pgx.Tx, who lms.PersonID, c claim, d decision, now time.Time) error {
 	id, err := insertCredit(ctx, tx, c, now)
 	if err != nil {
 		return guards.Explain(err)
 	}
+	return s.settle(ctx, tx, who, id, c, d, now)
+}
+
+// settle writes down what is decided about a credit, with the guards that it raises.
+func (s *Service) settle(ctx context.Context, tx pgx.Tx, who lms.PersonID, id lms.CreditID, c claim, d decision, now time.Time) error {
 	if err := insertDecision(ctx, tx, id, d, now); err != nil {
 		return err
 	}
-	if d.Status == lms.Credited {
+	if d.Status == lms.Credited && c.Course != 0 {
 		if err := insertBlock(ctx, tx, id, who, c.Course, d.During); err != nil {
 			return guards.Explain(err)
 		}
 	}
-	return s.Audit.Audit(ctx, tx, lms.AuditEntry{
-		Action: "credit_" + string(d.Status), Subject: c.Person, Object: fmt.Sprintf("credit/%d", id), At: now,
-	})
+	if d.Status == lms.Credited && c.Session != nil {
+		if err := insertSession(ctx, tx, id, who, *c.Session); err != nil {
+			return guards.Explain(err)
+		}
+	}
+	return s.Audit.Audit(ctx, tx, lms.AuditEntry{Action: "credit_" + string(d.Status), Subject: c.Person, Object: creditObject(id), At: now})
+}
+
+// release takes down the guards that a credit raised.
+func (s *Service) release(ctx context.Context, tx pgx.Tx, id lms.CreditID) error {
+	if err := deleteBlock(ctx, tx, id); err != nil {
+		return err
+	}
+	return deleteSession(ctx, tx, id)
 }
 
 // Record is what was known of somebody's training at a moment.

@@ -93,10 +93,13 @@ func (s *Service) put(ctx context.Context, tx pgx.Tx, who lms.PersonID, c claime
 		return decision{}, err
 	}
 	d := decision{Status: verdict.Status, Policy: policy.ID, Reason: reasonRegistrar}
-	if err := deleteBlock(ctx, tx, c.ID); err != nil || verdict.Status != lms.Credited {
+	if err := s.release(ctx, tx, c.ID); err != nil || verdict.Status != lms.Credited {
 		return d, err
 	}
 	d.Hours = verdict.Hours
+	if err := insertReleasedSession(ctx, tx, c.ID, who); err != nil {
+		return d, err
+	}
 	if c.Course == 0 {
 		return d, nil
 	}
@@ -156,7 +159,7 @@ type Change struct {
 // Effects are the years that a decision about a credit would change, the oldest first.
 //
 // Errors: lms.ErrNotFound.
-func (s *Service) Effects(ctx context.Context, tx pgx.Tx, c claimed, hours lms.Hours, now time.Time) (changes []Change, err error) {
+func (s *Service) Effects(ctx context.Context, tx pgx.Tx, c claimed, hours lms.Hours, now time.Time) ([]Change, error) {
 	m := Now(now)
 	f, err := selectFacts(ctx, tx, c.Person, m)
 	if err != nil {
@@ -175,13 +178,17 @@ func (s *Service) Effects(ctx context.Context, tx pgx.Tx, c claimed, hours lms.H
 	if err != nil {
 		return nil, err
 	}
-	first, last := min(before.first(), after.first()), m.Through.Year
-	for year := first; year <= last; year++ {
+	return changes(before, after), nil
+}
+
+// changes are the years that stand otherwise in another record of somebody.
+func changes(before, after Record) (list []Change) {
+	for year := min(before.first(), after.first()); year <= after.Through.Year; year++ {
 		if was, is := before.Year(year), after.Year(year); was.Counted() != is.Counted() {
-			changes = append(changes, Change{was, is})
+			list = append(list, Change{was, is})
 		}
 	}
-	return changes, nil
+	return list
 }
 
 func creditObject(id lms.CreditID) string { return fmt.Sprintf("credit/%d", id) }

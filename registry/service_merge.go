@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,11 +21,19 @@ func (s *Service) CountCredits(ctx context.Context, tx pgx.Tx, p lms.PersonID) (
 }
 
 // HeldByMerge are the titles of the credits that would be held, were two profiles one
-// person's: of a course that both completed within a year, the later credit.
+// person's: of a course that both completed within a year, the later credit; of sessions
+// that both attended at once, both.
 func (s *Service) HeldByMerge(ctx context.Context, tx pgx.Tx, from, into lms.PersonID) (titles []string, err error) {
 	blocks, err := selectBlocksOf(ctx, tx, from, into)
+	if err != nil {
+		return nil, err
+	}
 	for _, b := range collisions(blocks) {
 		titles = append(titles, b.Title)
+	}
+	sessions, err := selectSessionsOf(ctx, tx, from, into)
+	for _, a := range atOnce(sessions) {
+		titles = append(titles, a.Title)
 	}
 	return titles, err
 }
@@ -40,26 +47,38 @@ func (s *Service) Merge(ctx context.Context, tx pgx.Tx, from, into lms.PersonID,
 		return err
 	}
 	for _, b := range collisions(blocks) {
-		if err := s.hold(ctx, tx, b, reasonMerged, now); err != nil {
+		if err := s.hold(ctx, tx, b.Credit, b.Person, reasonMerged, now); err != nil {
 			return err
 		}
+	}
+	sessions, err := selectSessionsOf(ctx, tx, from, into)
+	if err != nil {
+		return err
+	}
+	for _, a := range atOnce(sessions) {
+		if err := s.hold(ctx, tx, a.Credit, a.Person, reasonAtOnce, now); err != nil {
+			return err
+		}
+	}
+	if err := updateSessionsPerson(ctx, tx, from, into); err != nil {
+		return err
 	}
 	return updateBlocksPerson(ctx, tx, from, into)
 }
 
 // hold takes a credit out of force until a registrar decides.
-func (s *Service) hold(ctx context.Context, tx pgx.Tx, b ownedBlock, reason string, now time.Time) error {
-	policy, err := selectPolicyOf(ctx, tx, b.Credit)
+func (s *Service) hold(ctx context.Context, tx pgx.Tx, id lms.CreditID, p lms.PersonID, reason string, now time.Time) error {
+	policy, err := selectPolicyOf(ctx, tx, id)
 	if err != nil {
 		return err
 	}
-	if err := deleteBlock(ctx, tx, b.Credit); err != nil {
+	if err := s.release(ctx, tx, id); err != nil {
 		return err
 	}
-	if err := insertDecision(ctx, tx, b.Credit, decision{Status: lms.Held, Reason: reason, Policy: policy}, now); err != nil {
+	if err := insertDecision(ctx, tx, id, decision{Status: lms.Held, Reason: reason, Policy: policy}, now); err != nil {
 		return err
 	}
-	return s.Audit.Audit(ctx, tx, lms.AuditEntry{Action: "credit_held", Subject: b.Person, Object: fmt.Sprintf("credit/%d", b.Credit), At: now})
+	return s.Audit.Audit(ctx, tx, lms.AuditEntry{Action: "credit_held", Subject: p, Object: creditObject(id), At: now})
 }
 
 // lockWho locks who a person is today, also when that changes while it waits.

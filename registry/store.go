@@ -12,7 +12,11 @@ import (
 	"mopd/lms/pg"
 )
 
-const sourceEnrollment = "enrollment"
+// The sources of credits.
+const (
+	sourceEnrollment = "enrollment"
+	sourceImport     = "import" // a record from elsewhere
+)
 
 func reference(e lms.EnrollmentID) string { return strconv.FormatInt(int64(e), 10) }
 
@@ -56,10 +60,12 @@ func selectStatus(ctx context.Context, tx pgx.Tx, source, reference string) (lms
 		WHERE c.source = $1 AND c.reference = $2 ORDER BY d.recorded_at DESC, d.id DESC LIMIT 1`, source, reference)
 }
 
-func insertCredit(ctx context.Context, tx pgx.Tx, c lms.Completion, now time.Time) (lms.CreditID, error) {
-	return pg.Value[lms.CreditID](ctx, tx, "insert credit", `INSERT INTO registry.credits (source, reference, person, course, safe_sleep, title, sponsor, quarters, earned_on, earned_at, recorded_at)
-		SELECT $1, $2, $3, course, safe_sleep, $5, $6, $7, $8, $9, $10 FROM courses.pub_courses WHERE course = $4 RETURNING id`,
-		sourceEnrollment, reference(c.Enrollment), c.Person, c.Course, c.Title, c.Sponsor, c.Hours, lms.DateOf(c.At), c.At, now)
+func insertCredit(ctx context.Context, tx pgx.Tx, c claim, now time.Time) (lms.CreditID, error) {
+	starts, ends := c.Session.times()
+	return pg.Value[lms.CreditID](ctx, tx, "insert credit", `INSERT INTO registry.credits (source, reference, person, course, safe_sleep, title, sponsor, quarters, earned_on, earned_at, session, recorded_at)
+		VALUES ($1, $2, $3, nullif($4, 0), $5 OR coalesce((SELECT safe_sleep FROM courses.pub_courses WHERE course = $4), false), $6, $7, $8, $9, $10,
+			CASE WHEN $11::timestamptz IS NOT NULL THEN tstzrange($11, $12) END, $13) RETURNING id`,
+		c.Source, c.Reference, c.Person, c.Course, c.SafeSleep, c.Title, c.Sponsor, c.Hours, lms.DateOf(c.EarnedAt), c.EarnedAt, starts, ends, now)
 }
 
 // insertDecision keeps a decision as the latest one, also if it waited for the person's

@@ -21,12 +21,16 @@ type claimed struct {
 	Claimed  lms.Hours
 	Status   lms.CreditStatus
 	Hours    lms.Hours
+	Starts   *time.Time // of the session; nil if it is not known
+	Ends     *time.Time
 }
 
-func selectClaimed(ctx context.Context, db pg.Querier, id lms.CreditID) (claimed, error) {
-	return pg.Row[claimed](ctx, db, "select credit", `SELECT c.id, i.canonical AS person, coalesce(c.course, 0) AS course, c.title, c.sponsor, c.earned_on, c.quarters AS claimed, d.status, d.quarters AS hours
+const credits = `SELECT c.id, i.canonical AS person, coalesce(c.course, 0) AS course, c.title, c.sponsor, c.earned_on, c.quarters AS claimed, d.status, d.quarters AS hours, lower(c.session) AS starts, upper(c.session) AS ends
 		FROM registry.credits c JOIN accounts.pub_identities i ON i.person = c.person
-		JOIN LATERAL (SELECT status, quarters FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true WHERE c.id = $1`, id)
+		JOIN LATERAL (SELECT status, quarters FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true`
+
+func selectClaimed(ctx context.Context, db pg.Querier, id lms.CreditID) (claimed, error) {
+	return pg.Row[claimed](ctx, db, "select credit", credits+` WHERE c.id = $1`, id)
 }
 
 // Decided is a decision about a credit, as its history shows it.

@@ -23,7 +23,7 @@ func selectFacts(ctx context.Context, db pg.Querier, p lms.PersonID, m Moment) (
 	if f.employed, err = selectEmployed(ctx, db, p, m.Known); err != nil {
 		return f, err
 	}
-	f.credits, err = pg.Rows[Recorded](ctx, db, "select credits known", `SELECT c.id, c.earned_on, c.earned_at, c.title, c.sponsor, c.quarters AS claimed, d.quarters AS hours, d.status, d.reason, d.reason_args, d.note
+	f.credits, err = pg.Rows[Recorded](ctx, db, "select credits known", `SELECT c.id, c.earned_on, c.earned_at, c.title, c.sponsor, c.quarters AS claimed, d.quarters AS hours, d.status, d.reason, d.reason_args, d.note, c.safe_sleep
 		FROM registry.credits c
 		JOIN LATERAL (SELECT * FROM registry.decisions WHERE credit = c.id AND recorded_at <= $3 ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
 		WHERE c.person IN (SELECT accounts.pub_profiles_at($1, $3)) AND c.earned_on <= $2 AND c.recorded_at <= $3

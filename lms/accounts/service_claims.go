@@ -40,7 +40,7 @@ func (c Claim) read(from string, today lms.Date) (typedClaim, error) {
 	n, err := strconv.Atoi(digits(c.MOPDID))
 	typed := typedClaim{lms.MOPDID(n), strings.TrimSpace(c.Family), c.Born, c.Lang, from}
 	form := lms.ErrForm
-	if err != nil || !isMOPDID(typed.MOPDID) {
+	if err != nil || !typed.MOPDID.Valid() {
 		form = form.WithField("mopd_id", "mopd_id_form")
 	}
 	if !isName(typed.Family) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -41,7 +42,7 @@ type importRow struct {
 // differs from what was imported before is reported and waits on the worklist. Rows go
 // in by batches: what was interrupted goes on when it is run again.
 //
-// Errors: ErrImportHeader, ErrImportRow where the header cannot be read.
+// Errors: sheet.ErrColumn, sheet.ErrRow where the header cannot be read.
 func (s *Service) ImportPeople(ctx context.Context, r io.Reader, now time.Time) (done Import, err error) {
 	rows, err := readImport(r, lms.DateOf(now))
 	if err != nil {
@@ -137,4 +138,32 @@ func (s *Service) addImported(ctx context.Context, tx pgx.Tx, fresh []Imported, 
 		}
 	}
 	return s.Registry.EmployedMany(ctx, tx, employments, now)
+}
+
+// Holder is who has a MOPD ID today, and whether they hold or held a name.
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) Holder(ctx context.Context, tx pgx.Tx, id lms.MOPDID, given, family string) (p lms.Person, held bool, err error) {
+	holder, err := selectHolder(ctx, tx, id)
+	if err != nil {
+		return p, false, err
+	}
+	names, err := selectNames(ctx, tx, holder)
+	if err != nil {
+		return p, false, err
+	}
+	p, err = selectPerson(ctx, tx, holder)
+	return p, slices.ContainsFunc(names, func(n Name) bool { return sameName(n.Given, given) && sameName(n.Family, family) }), err
+}
+
+// mostNamesakes is how many people with a name are shown to choose among.
+const mostNamesakes = 5
+
+// Namesakes are some of the people who hold or held a name or one that begins so.
+func (s *Service) Namesakes(ctx context.Context, tx pgx.Tx, given, family string) (people []lms.Person, err error) {
+	listed, err := selectListed(ctx, tx, lookFor(given+" "+family), mostNamesakes, 0)
+	for _, l := range listed {
+		people = append(people, l.Person)
+	}
+	return people, err
 }

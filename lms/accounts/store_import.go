@@ -68,3 +68,10 @@ func insertImportItem(ctx context.Context, tx pgx.Tx, p Imported, why string, no
 		WHERE i.id = $1 AND NOT EXISTS (SELECT FROM accounts.worklist w WHERE w.kind = 'import' AND w.details ->> 'mopd_id' = $1::text AND w.details -> 'said' = $3::jsonb)`,
 		p.MOPDID, why, p, now)
 }
+
+// selectHolder is who has a MOPD ID today.
+//
+// Errors: lms.ErrNotFound.
+func selectHolder(ctx context.Context, tx pgx.Tx, id lms.MOPDID) (lms.PersonID, error) {
+	return pg.Value[lms.PersonID](ctx, tx, "select holder", `SELECT person FROM accounts.pub_mopd_ids WHERE mopd_id = $1`, id)
+}

@@ -130,7 +130,8 @@ func Policy(t testing.TB, db *pgxpool.Pool, kind lms.PolicyKind, value string, f
 	t.Helper()
 	p := lms.Policy{Kind: kind, Value: value, From: from}
 	record(t, db, func(tx pgx.Tx) {
-		insert(t, tx, &p.ID, `INSERT INTO registry.policies (kind, value, effective_from, recorded_at) VALUES ($1, $2, $3, $4) RETURNING id`,
+		insert(t, tx, &p.ID, `INSERT INTO registry.policies (kind, value, effective_from, follows, recorded_at)
+				VALUES ($1, $2, $3, (SELECT max(id) FROM registry.policies WHERE kind = $1), $4) RETURNING id`,
 			kind, value, from, Now)
 	})
 	return p

@@ -1,0 +1,416 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mopd/lms"
+	"mopd/lms/mail"
+	"mopd/lms/pg"
+	"mopd/lms/sheet"
+)
+
+// Refusals of those who import records.
+var (
+	ErrImportEmpty   = lms.NewError(lms.Invalid, "import_empty")
+	ErrImportLong    = lms.NewError(lms.Invalid, "import_long")   // Args: Rows, the most that one file may have
+	ErrImportState   = lms.NewError(lms.Conflict, "import_state") // somebody was quicker, or it is still at work
+	ErrRecordDiffers = lms.NewError(lms.Conflict, "record_differs")
+)
+
+const (
+	mostRows      = 100_000
+	peopleAtATime = 50 // whose rows one job works, so that it ends soon
+)
+
+// ImportID is the key of a file of records.
+type ImportID int64
+
+// ImportState is where an import stands.
+type ImportState string
+
+// The states of an import. Only importing changes anybody's record, and undoing.
+const (
+	ImportReading   ImportState = "reading" // what would become of it is worked out
+	ImportReady     ImportState = "ready"
+	ImportImporting ImportState = "importing"
+	ImportImported  ImportState = "imported"
+	ImportDropped   ImportState = "dropped"
+	ImportUndoing   ImportState = "undoing"
+	ImportUndone    ImportState = "undone"
+)
+
+// after is the state that follows once every row is worked.
+func (s ImportState) after() ImportState {
+	switch s {
+	case ImportReading:
+		return ImportReady
+	case ImportImporting:
+		return ImportImported
+	case ImportUndoing:
+		return ImportUndone
+	}
+	return s
+}
+
+// Working tells whether rows are being worked.
+func (s ImportState) Working() bool { return s.after() != s }
+
+// Outcome is what becomes of a row.
+type Outcome string
+
+// The outcomes. Those of credits are named as their decisions.
+const (
+	RowUnreadable Outcome = "unreadable"
+	RowWaiting    Outcome = "waiting" // for a registrar to say whose it is
+	RowCredited   Outcome = "credited"
+	RowHeld       Outcome = "held"
+	RowDenied     Outcome = "denied"
+	RowSame       Outcome = "same" // it is on record already
+	RowDismissed  Outcome = "dismissed"
+)
+
+// Outcomes are all of them, those first that want a look.
+var Outcomes = []Outcome{RowWaiting, RowHeld, RowDenied, RowUnreadable, RowCredited, RowSame, RowDismissed}
+
+// Why a row waits.
+const (
+	whyNoSuchID    = "no_such_id"
+	whyNameDiffers = "name_differs"
+	whyDiffers     = "differs" // from a record that came before under the same reference or day and title
+	whyOwn         = "own"     // of somebody who imports it
+)
+
+// Import is a file of records from elsewhere.
+type Import struct {
+	ID         ImportID
+	Name       string
+	State      ImportState
+	Tells      bool // people get a mail about it
+	MadeBy     lms.PersonID
+	OrderedBy  lms.PersonID
+	ByName     string // "" if by command
+	MadeAt     time.Time
+	UndoneBy   lms.PersonID
+	UndoneNote string
+	Rows       int
+	Worked     int // of the rows, in the state that it is in
+}
+
+// Row is a row of an import.
+type Row struct {
+	Line    int
+	Said    Said
+	Outcome Outcome
+	Why     string
+	Credit  lms.CreditID // 0 if it has none
+	Note    string
+}
+
+// ReadImport keeps a file of records, and has it worked out what would become of each
+// row. Nothing is on anybody's record before OrderImport.
+//
+// Errors: sheet.ErrColumn, sheet.ErrRow where the head cannot be read, ErrImportEmpty,
+// ErrImportLong.
+func (s *Service) ReadImport(ctx context.Context, by lms.PersonID, name string, file io.Reader, from string, now time.Time) (id ImportID, err error) {
+	courses, err := selectCourseCodes(ctx, s.DB)
+	if err != nil {
+		return 0, err
+	}
+	rows, err := readRows(file, courses, now)
+	if err != nil {
+		return 0, err
+	}
+	return id, pg.InTx(ctx, s.DB, func(tx pgx.Tx) (err error) {
+		if id, err = insertImport(ctx, tx, name, by, now); err != nil {
+			return err
+		}
+		if err := insertImportRows(ctx, tx, id, rows); err != nil {
+			return err
+		}
+		if err := s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: by, Action: "import_read", Object: importObject(id), Note: name, At: now, From: from}); err != nil {
+			return err
+		}
+		return s.workLater(ctx, tx, id)
+	})
+}
+
+// readRows reads a whole file; what cannot be read of it becomes a row that says so.
+func readRows(file io.Reader, courses []string, now time.Time) (rows []Row, err error) {
+	table, err := sheet.NewReader(file, recordColumns...)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		cells, line, err := table.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		row := Row{Line: line}
+		if err == nil {
+			row.Said, err = readSaid(cells, now)
+		}
+		if err == nil && row.Said.Course != "" && !slices.Contains(courses, row.Said.Course) {
+			err = ErrRecordCourse
+		}
+		if why, refused := lms.AsError(err); refused {
+			row.Outcome, row.Why = RowUnreadable, why.Code
+		} else if err != nil {
+			return nil, fmt.Errorf("read the file: %w", err)
+		}
+		if rows = append(rows, row); len(rows) > mostRows {
+			return nil, ErrImportLong.With("Rows", mostRows)
+		}
+	}
+	if len(rows) == 0 {
+		return nil, ErrImportEmpty
+	}
+	return rows, nil
+}
+
+func (s *Service) workLater(ctx context.Context, tx pgx.Tx, id ImportID) error {
+	_, err := s.Jobs.InsertTx(ctx, tx, WorkImportArgs{Import: id}, nil)
+	return err
+}
+
+// OrderImport has what was shown beforehand done.
+//
+// Errors: lms.ErrNotFound, ErrImportState.
+func (s *Service) OrderImport(ctx context.Context, by lms.PersonID, id ImportID, tells bool, from string, now time.Time) error {
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if err := updateImportOrdered(ctx, tx, id, by, tells); err != nil {
+			return err
+		}
+		if err := s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: by, Action: "import_ordered", Object: importObject(id), At: now, From: from}); err != nil {
+			return err
+		}
+		return s.workLater(ctx, tx, id)
+	})
+}
+
+// DropImport puts a file away that was not imported.
+//
+// Errors: lms.ErrNotFound, ErrImportState.
+func (s *Service) DropImport(ctx context.Context, by lms.PersonID, id ImportID, from string, now time.Time) error {
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if err := updateImportState(ctx, tx, id, ImportReady, ImportDropped); err != nil {
+			return err
+		}
+		return s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: by, Action: "import_dropped", Object: importObject(id), At: now, From: from})
+	})
+}
+
+// UndoImport takes back what an import brought, by newer decisions.
+//
+// Errors: lms.ErrNotFound, lms.ErrForm with field note, ErrImportState.
+func (s *Service) UndoImport(ctx context.Context, by lms.PersonID, id ImportID, note, from string, now time.Time) error {
+	if note == "" {
+		return lms.ErrForm.WithField("note", "decision_note")
+	}
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if err := updateImportUndone(ctx, tx, id, by, note); err != nil {
+			return err
+		}
+		if err := s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: by, Action: "import_undone", Object: importObject(id), Note: note, At: now, From: from}); err != nil {
+			return err
+		}
+		return s.workLater(ctx, tx, id)
+	})
+}
+
+// WorkImport works some rows of an import, each person's in a transaction of its own,
+// and tells whether it is through. A kill loses none and repeats none.
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) WorkImport(ctx context.Context, id ImportID, now time.Time) (ended bool, err error) {
+	imp, err := selectImport(ctx, s.DB, id)
+	if err != nil || !imp.State.Working() {
+		return true, err
+	}
+	after := 0
+	for range peopleAtATime {
+		rows, err := selectImportGroup(ctx, s.DB, id, imp.State, after)
+		if err != nil {
+			return false, err
+		}
+		if len(rows) == 0 {
+			return true, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+				err := updateImportState(ctx, tx, id, imp.State, imp.State.after())
+				if errors.Is(err, ErrImportState) { // another worker was quicker
+					return nil
+				}
+				return err
+			})
+		}
+		after = rows[0].Line - 1
+		if err := s.workGroup(ctx, imp, rows, now); err != nil {
+			return false, fmt.Errorf("import %d, line %d: %w", id, rows[0].Line, err)
+		}
+	}
+	return false, nil
+}
+
+func (s *Service) workGroup(ctx context.Context, imp Import, rows []Row, now time.Time) error {
+	switch imp.State {
+	case ImportReading:
+		foreseen, err := s.foresee(ctx, imp, rows, now)
+		if err != nil {
+			return err
+		}
+		return updateForeseen(ctx, s.DB, imp.ID, foreseen)
+	case ImportImporting:
+		return s.inGroup(ctx, imp, rows, func(tx pgx.Tx, rows []Row) error { return s.bringIn(ctx, tx, imp, rows, now) })
+	default:
+		return s.inGroup(ctx, imp, rows, func(tx pgx.Tx, rows []Row) error { return s.takeBack(ctx, tx, imp, rows, now) })
+	}
+}
+
+// inGroup works rows in a transaction that has locked them; those that another worker
+// has worked meanwhile are left out.
+func (s *Service) inGroup(ctx context.Context, imp Import, rows []Row, work func(tx pgx.Tx, rows []Row) error) error {
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		locked, err := selectImportRowsLocked(ctx, tx, imp.ID, imp.State, rows)
+		if err != nil || len(locked) == 0 {
+			return err
+		}
+		return work(tx, locked)
+	})
+}
+
+// errForeseen rolls back what was only tried.
+var errForeseen = errors.New("tried only")
+
+// foresee is what would become of somebody's rows, were they imported now: they are, and
+// it is rolled back.
+func (s *Service) foresee(ctx context.Context, imp Import, rows []Row, now time.Time) (taken []Row, err error) {
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) (err error) {
+		if taken, err = s.take(ctx, tx, imp, rows, now); err != nil {
+			return err
+		}
+		for i := range taken {
+			taken[i].Credit = 0
+		}
+		return errForeseen
+	})
+	if errors.Is(err, errForeseen) {
+		err = nil
+	}
+	return taken, err
+}
+
+// bringIn imports somebody's rows.
+func (s *Service) bringIn(ctx context.Context, tx pgx.Tx, imp Import, rows []Row, now time.Time) error {
+	taken, err := s.take(ctx, tx, imp, rows, now)
+	if err != nil {
+		return err
+	}
+	if err := updateTaken(ctx, tx, imp.ID, taken); err != nil {
+		return err
+	}
+	return s.tellOfImport(ctx, tx, imp, taken)
+}
+
+// take puts rows on record, in the order of their completion, and says what became of
+// each.
+func (s *Service) take(ctx context.Context, tx pgx.Tx, imp Import, rows []Row, now time.Time) ([]Row, error) {
+	taken := slices.Clone(rows)
+	slices.SortStableFunc(taken, func(a, b Row) int { return a.Said.EarnedAt().Compare(b.Said.EarnedAt()) })
+	for i, row := range taken {
+		p, held, err := s.People.Holder(ctx, tx, row.Said.MOPDID, row.Said.Given, row.Said.Family)
+		switch {
+		case errors.Is(err, lms.ErrNotFound):
+			taken[i].Outcome, taken[i].Why = RowWaiting, whyNoSuchID
+		case err != nil:
+			return nil, err
+		case !held:
+			taken[i].Outcome, taken[i].Why = RowWaiting, whyNameDiffers
+		case p.ID == imp.MadeBy || p.ID == imp.OrderedBy:
+			taken[i].Outcome, taken[i].Why = RowWaiting, whyOwn
+		default:
+			if taken[i], err = s.bring(ctx, tx, p.ID, row, now); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return taken, nil
+}
+
+// takeBack undoes somebody's rows.
+func (s *Service) takeBack(ctx context.Context, tx pgx.Tx, imp Import, rows []Row, now time.Time) error {
+	for _, row := range rows {
+		if row.Credit == 0 {
+			continue
+		}
+		c, err := selectClaimed(ctx, tx, row.Credit)
+		if err != nil {
+			return err
+		}
+		who, err := lockWho(ctx, tx, c.Person)
+		if err != nil {
+			return err
+		}
+		policy, err := selectPolicyOf(ctx, tx, c.ID)
+		if err != nil {
+			return err
+		}
+		d := decision{Status: lms.Denied, Reason: reasonUndone, Policy: policy, By: imp.UndoneBy, Note: imp.UndoneNote}
+		if err := s.release(ctx, tx, c.ID); err != nil {
+			return err
+		}
+		if err := insertDecision(ctx, tx, c.ID, d, now); err != nil {
+			return err
+		}
+		if err := s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: imp.UndoneBy, Action: "credit_denied", Subject: who, Object: creditObject(c.ID), Note: d.Note, At: now}); err != nil {
+			return err
+		}
+		if imp.Tells {
+			if err := s.tell(ctx, tx, who, c, d); err != nil {
+				return err
+			}
+		}
+	}
+	return updateTakenBack(ctx, tx, imp, rows)
+}
+
+func importObject(id ImportID) string { return fmt.Sprintf("import/%d", id) }
+
+// tellOfImport mails somebody what came onto their record.
+func (s *Service) tellOfImport(ctx context.Context, tx pgx.Tx, imp Import, taken []Row) error {
+	if !imp.Tells {
+		return nil
+	}
+	count := map[Outcome]int{}
+	var credit lms.CreditID
+	for _, row := range taken {
+		count[row.Outcome]++
+		credit = max(credit, row.Credit)
+	}
+	if count[RowCredited]+count[RowHeld]+count[RowDenied] == 0 {
+		return nil
+	}
+	c, err := selectClaimed(ctx, tx, credit)
+	if err != nil {
+		return err
+	}
+	p, err := s.People.Person(ctx, tx, c.Person)
+	if err != nil || p.Email == "" {
+		return err
+	}
+	text := func(part string, n int) string { return s.Words.Text(p.Lang, "mail.import."+part, "Count", n) }
+	lines := []string{text("intro", 0)}
+	for _, o := range []Outcome{RowCredited, RowHeld, RowDenied} {
+		if count[o] > 0 {
+			lines = append(lines, text(string(o), count[o]))
+		}
+	}
+	return s.Mail.Post(ctx, tx, mail.Letter{
+		To: p.Email, Lang: p.Lang, Subject: text("subject", 0), Lines: lines,
+		Button: &mail.Button{Label: s.Words.Text(p.Lang, "mail.credit.button"), URL: s.AppURL.JoinPath("report").String()},
+	})
+}

@@ -1,0 +1,253 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mopd/lms"
+	"mopd/lms/pg"
+)
+
+// bring puts a row on somebody's record, and says what became of it. What is there
+// already is left as it is.
+func (s *Service) bring(ctx context.Context, tx pgx.Tx, p lms.PersonID, row Row, now time.Time) (Row, error) {
+	who, err := lockWho(ctx, tx, p)
+	if err != nil {
+		return row, err
+	}
+	if err := s.postPending(ctx, tx, who, now, now); err != nil {
+		return row, err
+	}
+	c, err := s.claimOf(ctx, tx, who, row.Said)
+	if err != nil {
+		return row, err
+	}
+	there, err := selectThere(ctx, tx, who, recordKey(row.Said))
+	switch {
+	case errors.Is(err, lms.ErrNotFound):
+		row.Credit, err = insertCredit(ctx, tx, c, now)
+		if err != nil {
+			return row, guards.Explain(err)
+		}
+	case err != nil:
+		return row, err
+	case !there.says(c):
+		row.Outcome, row.Why, row.Credit = RowWaiting, whyDiffers, there.ID
+		return row, nil
+	case there.Reason != reasonUndone:
+		row.Outcome, row.Why = RowSame, ""
+		return row, nil
+	default:
+		row.Credit = there.ID
+	}
+	d, err := s.judge(ctx, tx, who, row.Credit, c, now)
+	row.Outcome, row.Why = Outcome(d.Status), d.Reason
+	return row, err
+}
+
+// judge decides about a record from elsewhere by the rules: once a year (rules §5), one
+// at a time (§3). Records that were attended at once are all held.
+func (s *Service) judge(ctx context.Context, tx pgx.Tx, who lms.PersonID, id lms.CreditID, c claim, now time.Time) (decision, error) {
+	policies, err := selectPolicies(ctx, tx)
+	if err != nil {
+		return decision{}, err
+	}
+	blocks, err := selectBlocks(ctx, tx, who)
+	if err != nil {
+		return decision{}, err
+	}
+	d, err := decide(lms.Completion{Course: c.Course, Hours: c.Hours, At: c.EarnedAt}, blocks, policies)
+	if err != nil {
+		return d, err
+	}
+	if c.Session != nil && d.Status != lms.Denied {
+		others, err := selectAtOnce(ctx, tx, who, id, *c.Session)
+		if err != nil {
+			return d, err
+		}
+		for _, other := range others {
+			if other.Status != lms.Credited {
+				continue
+			}
+			if err := s.hold(ctx, tx, other.ID, other.Person, reasonAtOnce, now); err != nil {
+				return d, err
+			}
+			if err := s.tell(ctx, tx, who, other, decision{Status: lms.Held, Reason: reasonAtOnce}); err != nil {
+				return d, err
+			}
+		}
+		if len(others) > 0 {
+			d.Status, d.Hours, d.Reason = lms.Held, 0, reasonAtOnce
+		}
+	}
+	return d, s.settle(ctx, tx, who, id, c, d, now)
+}
+
+func (s *Service) claimOf(ctx context.Context, tx pgx.Tx, who lms.PersonID, said Said) (c claim, err error) {
+	c = claim{Source: sourceImport, Reference: fmt.Sprintf("%d/%s", who, recordKey(said)), Person: who,
+		SafeSleep: said.SafeSleep, Title: said.Title, Sponsor: said.Sponsor, Hours: said.Hours, EarnedAt: said.EarnedAt()}
+	if said.Starts != nil {
+		c.Session = &Session{*said.Starts, *said.Ends}
+	}
+	if said.Course != "" {
+		c.Course, err = selectCourse(ctx, tx, said.Course)
+	}
+	return c, err
+}
+
+// recordKey is by what a person's record from elsewhere is known again: the earlier
+// registry's reference, or when it was and what.
+func recordKey(said Said) string {
+	if said.Reference != "" {
+		return "ref/" + said.Reference
+	}
+	when := said.On.String()
+	if said.Starts != nil {
+		when += " " + said.Starts.UTC().Format(time.RFC3339)
+	}
+	return when + "/" + strings.ToLower(said.Title)
+}
+
+// there is a record from elsewhere that is there already.
+type there struct {
+	ID       lms.CreditID
+	Title    string
+	Hours    lms.Hours
+	EarnedAt time.Time
+	Reason   string // of the latest decision
+}
+
+func (t there) says(c claim) bool {
+	return strings.EqualFold(t.Title, c.Title) && t.Hours == c.Hours && t.EarnedAt.Equal(c.EarnedAt)
+}
+
+// ErrAtOnce is of a credit whose session was attended while another one was.
+var ErrAtOnce = lms.NewError(lms.Conflict, "at_once")
+
+// ResolveRow puts a row that waits on the record of whom a registrar says it is about.
+//
+// Errors: lms.ErrNotFound, lms.ErrForm with field note, ErrRecordSettled, ErrOwnCredit,
+// ErrRecordDiffers.
+func (s *Service) ResolveRow(ctx context.Context, v lms.Viewer, id ImportID, line int, p lms.PersonID, note, from string, now time.Time) error {
+	return s.settleRow(ctx, v, id, line, note, func(tx pgx.Tx, row Row) (Row, error) {
+		who, err := lockWho(ctx, tx, p)
+		if err != nil {
+			return row, err
+		}
+		if who == v.ID {
+			return row, ErrOwnCredit
+		}
+		if row, err = s.bring(ctx, tx, who, row, now); err != nil {
+			return row, err
+		}
+		if row.Outcome == RowWaiting {
+			return row, ErrRecordDiffers
+		}
+		return row, s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: "record_matched", Subject: who, Object: rowObject(id, line), Note: note, At: now, From: from})
+	})
+}
+
+// DismissRow lets a row that waits go to nobody.
+//
+// Errors: lms.ErrNotFound, lms.ErrForm with field note, ErrRecordSettled.
+func (s *Service) DismissRow(ctx context.Context, v lms.Viewer, id ImportID, line int, note, from string, now time.Time) error {
+	return s.settleRow(ctx, v, id, line, note, func(tx pgx.Tx, row Row) (Row, error) {
+		row.Outcome = RowDismissed
+		return row, s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: "record_dismissed", Object: rowObject(id, line), Note: note, At: now, From: from})
+	})
+}
+
+func (s *Service) settleRow(ctx context.Context, v lms.Viewer, id ImportID, line int, note string, become func(tx pgx.Tx, row Row) (Row, error)) error {
+	note = strings.TrimSpace(note)
+	if note == "" {
+		return lms.ErrForm.WithField("note", "decision_note")
+	}
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		row, err := selectRowLocked(ctx, tx, id, line)
+		if err != nil {
+			return err
+		}
+		if row.Outcome != RowWaiting {
+			return ErrRecordSettled
+		}
+		if row, err = become(tx, row); err != nil {
+			return err
+		}
+		return updateResolved(ctx, tx, id, row, v.ID, note)
+	})
+}
+
+func rowObject(id ImportID, line int) string { return fmt.Sprintf("import/%d/%d", id, line) }
+
+// Candidate is somebody whom a row may be about, with what would become of it.
+type Candidate struct {
+	lms.Person
+	HasID   bool // it is their MOPD ID
+	Outcome Outcome
+	Why     string
+	Credit  lms.CreditID // that is there already and says otherwise
+	Changes []Change
+}
+
+// Candidates are those whom a row that waits may be about: who has the MOPD ID, and
+// those with the name.
+func (s *Service) Candidates(ctx context.Context, v lms.Viewer, row Row, now time.Time) (list []Candidate, err error) {
+	var people []lms.Person
+	var holder lms.PersonID
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		p, _, err := s.People.Holder(ctx, tx, row.Said.MOPDID, row.Said.Given, row.Said.Family)
+		if err == nil {
+			people, holder = append(people, p), p.ID
+		} else if !errors.Is(err, lms.ErrNotFound) {
+			return err
+		}
+		named, err := s.People.Namesakes(ctx, tx, row.Said.Given, row.Said.Family)
+		for _, n := range named {
+			if n.ID != holder {
+				people = append(people, n)
+			}
+		}
+		return err
+	})
+	for _, p := range people {
+		if err != nil || p.ID == v.ID {
+			continue
+		}
+		c := Candidate{Person: p, HasID: p.ID == holder}
+		if err = s.wouldBring(ctx, &c, row, now); err == nil {
+			list = append(list, c)
+		}
+	}
+	return list, err
+}
+
+// wouldBring finds out what a row would change on somebody's record: it is brought, and
+// rolled back.
+func (s *Service) wouldBring(ctx context.Context, c *Candidate, row Row, now time.Time) error {
+	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		before, err := s.Record(ctx, tx, c.ID, Now(now))
+		if err != nil {
+			return err
+		}
+		brought, err := s.bring(ctx, tx, c.ID, row, now)
+		if err != nil {
+			return err
+		}
+		c.Outcome, c.Why, c.Credit = brought.Outcome, brought.Why, brought.Credit
+		after, err := s.Record(ctx, tx, c.ID, Now(now))
+		if err != nil {
+			return err
+		}
+		c.Changes = changes(before, after)
+		return errForeseen
+	})
+	if errors.Is(err, errForeseen) {
+		return nil
+	}
+	return err
+}

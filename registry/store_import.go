@@ -1,0 +1,192 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"mopd/lms"
+	"mopd/lms/pg"
+)
+
+func selectCourseCodes(ctx context.Context, db pg.Querier) ([]string, error) {
+	return pg.Values[string](ctx, db, "select course codes", `SELECT code FROM courses.pub_courses`)
+}
+
+func selectCourse(ctx context.Context, tx pgx.Tx, code string) (lms.CourseID, error) {
+	return pg.Value[lms.CourseID](ctx, tx, "select course", `SELECT course FROM courses.pub_courses WHERE code = $1`, code)
+}
+
+func insertImport(ctx context.Context, tx pgx.Tx, name string, by lms.PersonID, now time.Time) (ImportID, error) {
+	return pg.Value[ImportID](ctx, tx, "insert import", `INSERT INTO registry.imports (name, state, made_by, made_at) VALUES ($1, 'reading', nullif($2, 0), $3) RETURNING id`, name, by, now)
+}
+
+func insertImportRows(ctx context.Context, tx pgx.Tx, id ImportID, rows []Row) error {
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"registry", "import_rows"}, []string{"import", "line", "mopd_id", "said", "outcome", "why", "done"},
+		pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
+			r := rows[i]
+			said, err := json.Marshal(r.Said)
+			return []any{int64(id), r.Line, int(r.Said.MOPDID), said, string(r.Outcome), r.Why, r.Outcome == RowUnreadable}, err
+		}))
+	if err != nil {
+		return fmt.Errorf("insert import rows: %w", err)
+	}
+	return nil
+}
+
+const imports = `SELECT i.id, i.name, i.state, i.tells, coalesce(i.made_by, 0) AS made_by, coalesce(i.ordered_by, 0) AS ordered_by, coalesce(p.given || ' ' || p.family, '') AS by_name,
+		i.made_at, coalesce(i.undone_by, 0) AS undone_by, i.undone_note, r.rows, r.worked
+	FROM registry.imports i LEFT JOIN accounts.pub_people p ON p.person = coalesce(i.ordered_by, i.made_by)
+	JOIN LATERAL (SELECT count(*) AS rows, count(*) FILTER (WHERE CASE i.state WHEN 'reading' THEN outcome <> '' WHEN 'undoing' THEN undone OR outcome NOT IN ('credited', 'held', 'denied', 'waiting') ELSE done END) AS worked
+		FROM registry.import_rows WHERE import = i.id) r ON true`
+
+func selectImport(ctx context.Context, db pg.Querier, id ImportID) (Import, error) {
+	return pg.Row[Import](ctx, db, "select import", imports+` WHERE i.id = $1`, id)
+}
+
+// selectImports are files of records, the newest first.
+func selectImports(ctx context.Context, db pg.Querier, limit, offset int) ([]Import, error) {
+	return pg.Rows[Import](ctx, db, "select imports", imports+` ORDER BY i.id DESC LIMIT $1 OFFSET $2`, limit, offset)
+}
+
+const importRows = `SELECT r.line, r.said, r.outcome, r.why, coalesce(r.credit, 0) AS credit, r.note FROM registry.import_rows r JOIN registry.imports i ON i.id = r.import`
+
+// stillToWork is of a row that its import's state has still to work.
+const stillToWork = `CASE i.state WHEN 'reading' THEN r.outcome = '' WHEN 'importing' THEN NOT r.done
+	WHEN 'undoing' THEN NOT r.undone AND r.outcome IN ('credited', 'held', 'denied', 'waiting') ELSE false END`
+
+// selectImportGroup is the rows about one person that come next after a line, if the
+// import is still in a state.
+func selectImportGroup(ctx context.Context, db pg.Querier, id ImportID, state ImportState, after int) ([]Row, error) {
+	return pg.Rows[Row](ctx, db, "select rows of person", `WITH next AS (
+			SELECT r.mopd_id FROM registry.import_rows r JOIN registry.imports i ON i.id = r.import
+			WHERE r.import = $1 AND r.line > $3 AND i.state = $2 AND (`+stillToWork+`) ORDER BY r.line LIMIT 1
+		) `+importRows+` WHERE r.import = $1 AND (`+stillToWork+`) AND r.mopd_id IN (
+			SELECT mopd_id FROM next UNION SELECT a.mopd_id FROM accounts.pub_mopd_ids a JOIN accounts.pub_mopd_ids b ON b.person = a.person JOIN next n ON n.mopd_id = b.mopd_id
+		) ORDER BY r.line`, id, state, after)
+}
+
+// selectImportRowsLocked locks those of the rows that are still to be worked.
+func selectImportRowsLocked(ctx context.Context, tx pgx.Tx, id ImportID, state ImportState, rows []Row) ([]Row, error) {
+	lines := make([]int, len(rows))
+	for i, r := range rows {
+		lines[i] = r.Line
+	}
+	return pg.Rows[Row](ctx, tx, "lock rows", importRows+` WHERE r.import = $1 AND i.state = $2 AND r.line = ANY($3) AND (`+stillToWork+`) ORDER BY r.line FOR UPDATE OF r`, id, state, lines)
+}
+
+func selectRowLocked(ctx context.Context, tx pgx.Tx, id ImportID, line int) (Row, error) {
+	return pg.Row[Row](ctx, tx, "lock row", importRows+` WHERE r.import = $1 AND r.line = $2 AND r.done FOR UPDATE OF r`, id, line)
+}
+
+func selectRow(ctx context.Context, db pg.Querier, id ImportID, line int) (Row, error) {
+	return pg.Row[Row](ctx, db, "select row", importRows+` WHERE r.import = $1 AND r.line = $2`, id, line)
+}
+
+// selectRows are some of an import's rows, with an outcome or, for "", with any.
+func selectRows(ctx context.Context, db pg.Querier, id ImportID, o Outcome, limit, offset int) ([]Row, error) {
+	return pg.Rows[Row](ctx, db, "select rows", importRows+` WHERE r.import = $1 AND ($2 = '' OR r.outcome = $2) ORDER BY r.line LIMIT $3 OFFSET $4`, id, o, limit, offset)
+}
+
+type outcomeCount struct {
+	Outcome Outcome
+	Rows    int
+}
+
+func selectOutcomes(ctx context.Context, db pg.Querier, id ImportID) (map[Outcome]int, error) {
+	list, err := pg.Rows[outcomeCount](ctx, db, "count outcomes", `SELECT outcome, count(*) AS rows FROM registry.import_rows WHERE import = $1 GROUP BY outcome`, id)
+	counts := map[Outcome]int{}
+	for _, c := range list {
+		counts[c.Outcome] = c.Rows
+	}
+	return counts, err
+}
+
+// WaitingRow is where a row stands that waits for a registrar.
+type WaitingRow struct {
+	Import ImportID
+	Line   int
+}
+
+// selectNextWaiting is the first row that waits after one, or the first of all.
+//
+// Errors: lms.ErrNotFound.
+func selectNextWaiting(ctx context.Context, db pg.Querier, after WaitingRow) (WaitingRow, error) {
+	return pg.Row[WaitingRow](ctx, db, "select next waiting row", `SELECT import, line FROM registry.import_rows WHERE done AND outcome = 'waiting'
+		ORDER BY (import, line) > ($1, $2) DESC, import, line LIMIT 1`, after.Import, after.Line)
+}
+
+func countWaitingRows(ctx context.Context, db pg.Querier) (int, error) {
+	return pg.Value[int](ctx, db, "count waiting rows", `SELECT count(*) FROM registry.import_rows WHERE done AND outcome = 'waiting'`)
+}
+
+func updateImportState(ctx context.Context, tx pgx.Tx, id ImportID, from, to ImportState) error {
+	return moved(pg.Value[ImportID](ctx, tx, "update import", `UPDATE registry.imports SET state = $3 WHERE id = $1 AND state = $2 RETURNING id`, id, from, to))
+}
+
+func updateImportOrdered(ctx context.Context, tx pgx.Tx, id ImportID, by lms.PersonID, tells bool) error {
+	return moved(pg.Value[ImportID](ctx, tx, "order import", `UPDATE registry.imports SET state = 'importing', ordered_by = nullif($2, 0), tells = $3 WHERE id = $1 AND state = 'ready' RETURNING id`, id, by, tells))
+}
+
+func updateImportUndone(ctx context.Context, tx pgx.Tx, id ImportID, by lms.PersonID, note string) error {
+	return moved(pg.Value[ImportID](ctx, tx, "undo import", `UPDATE registry.imports SET state = 'undoing', undone_by = $2, undone_note = $3 WHERE id = $1 AND state = 'imported' RETURNING id`, id, by, note))
+}
+
+// moved tells of an import that was not in the state that it was to leave.
+func moved(_ ImportID, err error) error {
+	if errors.Is(err, lms.ErrNotFound) {
+		return ErrImportState.Because(err)
+	}
+	return err
+}
+
+// columns are what rows say of their end, as columns of a statement.
+func columns(rows []Row) (lines []int, outcomes, whys []string, credits []lms.CreditID) {
+	for _, r := range rows {
+		lines, outcomes, whys, credits = append(lines, r.Line), append(outcomes, string(r.Outcome)), append(whys, r.Why), append(credits, r.Credit)
+	}
+	return lines, outcomes, whys, credits
+}
+
+func updateForeseen(ctx context.Context, db *pgxpool.Pool, id ImportID, rows []Row) error {
+	lines, outcomes, whys, _ := columns(rows)
+	return pg.InTx(ctx, db, func(tx pgx.Tx) error {
+		return pg.Exec(ctx, tx, "keep what is foreseen", `UPDATE registry.import_rows r SET outcome = u.outcome, why = u.why
+			FROM unnest($2::integer[], $3::text[], $4::text[]) u (line, outcome, why) WHERE r.import = $1 AND r.line = u.line AND r.outcome = ''`, id, lines, outcomes, whys)
+	})
+}
+
+// updateTaken keeps what became of rows; a credit is a row's own only where it brought it.
+func updateTaken(ctx context.Context, tx pgx.Tx, id ImportID, rows []Row) error {
+	lines, outcomes, whys, credits := columns(rows)
+	return pg.Exec(ctx, tx, "keep what became", `UPDATE registry.import_rows r SET outcome = u.outcome, why = u.why, done = true,
+			credit = CASE WHEN u.outcome IN ('credited', 'held', 'denied') THEN nullif(u.credit, 0) END
+		FROM unnest($2::integer[], $3::text[], $4::text[], $5::bigint[]) u (line, outcome, why, credit) WHERE r.import = $1 AND r.line = u.line`, id, lines, outcomes, whys, credits)
+}
+
+func updateResolved(ctx context.Context, tx pgx.Tx, id ImportID, row Row, by lms.PersonID, note string) error {
+	return pg.Exec(ctx, tx, "resolve row", `UPDATE registry.import_rows SET outcome = $3, why = $4, credit = CASE WHEN $3 IN ('credited', 'held', 'denied') THEN nullif($5, 0) END, resolved_by = $6, note = $7
+		WHERE import = $1 AND line = $2`, id, row.Line, row.Outcome, row.Why, row.Credit, by, note)
+}
+
+// updateTakenBack keeps that rows were undone; who still waited waits no longer.
+func updateTakenBack(ctx context.Context, tx pgx.Tx, imp Import, rows []Row) error {
+	lines, _, _, _ := columns(rows)
+	return pg.Exec(ctx, tx, "keep what is undone", `UPDATE registry.import_rows SET undone = true, outcome = CASE outcome WHEN 'waiting' THEN 'dismissed' ELSE outcome END,
+			resolved_by = CASE outcome WHEN 'waiting' THEN $3 ELSE resolved_by END, note = CASE outcome WHEN 'waiting' THEN $4 ELSE note END
+		WHERE import = $1 AND line = ANY($2)`, imp.ID, lines, imp.UndoneBy, imp.UndoneNote)
+}
+
+// selectThere is a person's record from elsewhere that is known by a key.
+//
+// Errors: lms.ErrNotFound.
+func selectThere(ctx context.Context, tx pgx.Tx, who lms.PersonID, key string) (there, error) {
+	return pg.Row[there](ctx, tx, "select record from elsewhere", `SELECT c.id, c.title, c.quarters AS hours, c.earned_at, d.reason FROM registry.credits c
+		JOIN LATERAL (SELECT reason FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
+		WHERE c.source = 'import' AND c.reference IN (SELECT i.person || '/' || $2 FROM accounts.pub_identities i WHERE i.canonical = $1) ORDER BY c.id LIMIT 1`, who, key)
+}
