@@ -26,6 +26,8 @@ CREATE INDEX enrollments_open_last_day ON enrollments.enrollments (last_day) WHE
 CREATE VIEW enrollments.pub_windows AS
     SELECT id AS enrollment, person, title, last_day FROM enrollments.enrollments WHERE state IN ('ready', 'active');
 
+CREATE INDEX credits_safe_sleep ON registry.credits (person) WHERE safe_sleep;
+
 -- That somebody was reminded of a last day so many days before it. Each reminder is sent once.
 CREATE TABLE registry.reminders (
     id         bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT reminders_pkey PRIMARY KEY,

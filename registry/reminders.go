@@ -21,7 +21,7 @@ const (
 var remindersFor = map[reminderKind][]int{
 	ofWindow:    {30, 10, 1},
 	ofYear:      {60, 30, 10},
-	ofSafeSleep: {60},
+	ofSafeSleep: {dueDays},
 }
 
 // occasion is a last day of which somebody is reminded.
@@ -35,6 +35,21 @@ type occasion struct {
 type reminder struct {
 	occasion
 	Days int
+}
+
+// occasionsOf are the last days of which somebody is reminded: of their open enrollments,
+// of the year while clock hours are missing, and of their safe sleep training.
+func occasionsOf(today lms.Date, windows []window, standing lms.YearStanding, safeSleep lms.SafeSleep) (list []occasion) {
+	for _, w := range windows {
+		list = append(list, occasion{ofWindow, w.Enrollment, w.LastDay})
+	}
+	if missing(standing) > 0 {
+		list = append(list, occasion{Kind: ofYear, LastDay: yearEnd(today)})
+	}
+	if safeSleep.State == lms.SafeSleepDue {
+		list = append(list, occasion{Kind: ofSafeSleep, LastDay: safeSleep.Through})
+	}
+	return list
 }
 
 // remindersDue are the reminders to send today, in the order of the occasions. Each is

@@ -271,6 +271,27 @@ func TestWhoIsShortOfTheYearsHoursIsToldHowMuchIsMissing(t *testing.T) {
 	require.Contains(t, o.letters[3].Lines, "10.75 clock hours are still missing for 2026. What you earn next counts there first.")
 }
 
+func TestWhoseSafeSleepTrainingExpiresIsToldOnceSixtyDaysBefore(t *testing.T) {
+	t.Parallel()
+	w, o := newReminding(t)
+	p := lmstest.Person(t, w.db)
+	course := lmstest.Course(t, w.db, func(c *lms.Course) { c.SafeSleep = true })
+	require.NoError(t, w.post(w.completed(p, course, at("2026-05-10", t))))
+	lmstest.Person(t, w.db)
+	for _, day := range []string{"2029-03-10", "2029-03-11", "2029-03-12", "2029-05-10", "2029-05-11"} {
+		require.NoError(t, w.Remind(t.Context(), p.ID, at(day, t)))
+		require.Len(t, o.letters, map[bool]int{true: 0, false: 1}[day == "2029-03-10"], day)
+	}
+	require.Equal(t, "Renew your safe sleep training by May 10, 2029", o.letters[0].Subject)
+	require.Contains(t, o.letters[0].Lines, "You completed safe sleep training on May 10, 2026. It is valid through May 10, 2029.")
+	candidates, err := w.toRemind(t.Context(), 0, at("2029-04-01", t))
+	require.NoError(t, err)
+	require.Equal(t, []lms.PersonID{p.ID}, candidates)
+	candidates, err = w.toRemind(t.Context(), 0, at("2029-03-10", t))
+	require.NoError(t, err)
+	require.Empty(t, candidates)
+}
+
 func TestAMergedPersonIsRemindedOnce(t *testing.T) {
 	t.Parallel()
 	w, o := newReminding(t)

@@ -23,8 +23,8 @@ const remindAtOnce = 200
 // toRemind are the next people after one who may have to be reminded today.
 func (s *Service) toRemind(ctx context.Context, after lms.PersonID, now time.Time) ([]lms.PersonID, error) {
 	today := lms.DateOf(now)
-	everyone := dueBefore(ofYear, today.DaysUntil(yearEnd(today))) > 0
-	return selectToRemind(ctx, s.DB, after, today, today.AddDays(remindersFor[ofWindow][0]), everyone, remindAtOnce)
+	ends := func(kind reminderKind) lms.Date { return today.AddDays(remindersFor[kind][0]) }
+	return selectToRemind(ctx, s.DB, after, today, ends(ofWindow), ends(ofSafeSleep), !yearEnd(today).After(ends(ofYear)), remindAtOnce)
 }
 
 // Remind sends somebody the reminders that are due, each once: it is written down in the
@@ -60,34 +60,24 @@ func (s *Service) Remind(ctx context.Context, p lms.PersonID, now time.Time) err
 
 // notice is what somebody is to be reminded of today.
 type notice struct {
-	due      []reminder
-	windows  []window
-	standing lms.YearStanding
+	due       []reminder
+	windows   []window
+	standing  lms.YearStanding
+	safeSleep lms.SafeSleep
 }
 
 func (s *Service) notice(ctx context.Context, tx pgx.Tx, p lms.PersonID, now time.Time) (n notice, err error) {
-	today := lms.DateOf(now)
 	if n.windows, err = selectWindows(ctx, tx, p); err != nil {
 		return n, err
 	}
-	var occasions []occasion
-	for _, w := range n.windows {
-		occasions = append(occasions, occasion{ofWindow, w.Enrollment, w.LastDay})
-	}
-	end := yearEnd(today)
-	if dueBefore(ofYear, today.DaysUntil(end)) > 0 {
-		if n.standing, err = s.Standing(ctx, tx, p, now); err != nil {
-			return n, err
-		}
-		if missing(n.standing) > 0 {
-			occasions = append(occasions, occasion{Kind: ofYear, LastDay: end})
-		}
-	}
-	if len(occasions) == 0 {
-		return n, nil
+	m := Now(now)
+	r, err := s.Record(ctx, tx, p, m)
+	if err != nil {
+		return n, err
 	}
 	sent, err := selectReminders(ctx, tx, p)
-	n.due = remindersDue(today, occasions, sent)
+	n.standing, n.safeSleep = r.Standing(m.Through.Year), r.SafeSleep
+	n.due = remindersDue(m.Through, occasionsOf(m.Through, n.windows, n.standing, n.safeSleep), sent)
 	return n, err
 }
 
@@ -131,6 +121,9 @@ func (s *Service) reminderLetter(to reachable, n notice, soonest reminder) mail.
 			}
 		}
 		l.Lines = append(l.Lines, text("over"))
+	case ofSafeSleep:
+		l.Subject = text("subject", "Through", soonest.LastDay)
+		l.Lines = []string{text("line", "On", n.safeSleep.DoneOn, "Through", soonest.LastDay), text("renew")}
 	case ofYear:
 		l.Subject = text("subject", "Hours", missing(n.standing), "Last", soonest.LastDay)
 		l.Lines = []string{text("line", "Year", n.standing.Year, "Counted", n.standing.Counted, "Required", n.standing.Required)}

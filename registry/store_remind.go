@@ -25,11 +25,16 @@ type window struct {
 }
 
 // selectToRemind are the next people with an account after one who may have to be
-// reminded today: whose window ends by a day, or everyone.
-func selectToRemind(ctx context.Context, db pg.Querier, after lms.PersonID, today, windowsBy lms.Date, everyone bool, most int) ([]lms.PersonID, error) {
+// reminded today: whose window ends by a day, who completed safe sleep training whole
+// years, whatever the policy, before a day until then, or everyone.
+func selectToRemind(ctx context.Context, db pg.Querier, after lms.PersonID, today, windowsBy, safeSleepBy lms.Date, everyone bool, most int) ([]lms.PersonID, error) {
 	return pg.Values[lms.PersonID](ctx, db, "select people to remind", `SELECT r.person FROM accounts.pub_reachable r
-		WHERE r.person > $1 AND ($4 OR EXISTS (SELECT FROM enrollments.pub_windows w WHERE w.person = r.person AND w.last_day BETWEEN $2 AND $3))
-		ORDER BY r.person LIMIT $5`, after, today, windowsBy, everyone, most)
+		WHERE r.person > $1 AND ($5
+			OR EXISTS (SELECT FROM enrollments.pub_windows w WHERE w.person = r.person AND w.last_day BETWEEN $2 AND $3)
+			OR EXISTS (SELECT FROM accounts.pub_identities i JOIN registry.credits c ON c.person = i.person WHERE i.canonical = r.person AND c.safe_sleep
+				AND ((c.earned_on + make_interval(years => date_part('year', $2::date)::int - date_part('year', c.earned_on)::int))::date BETWEEN $2 AND $4
+					OR (c.earned_on + make_interval(years => date_part('year', $4::date)::int - date_part('year', c.earned_on)::int))::date BETWEEN $2 AND $4)))
+		ORDER BY r.person LIMIT $6`, after, today, windowsBy, safeSleepBy, everyone, most)
 }
 
 // selectReachable errors: lms.ErrNotFound of who has no account, or was merged away.
