@@ -13,6 +13,7 @@ import (
 
 	"mopd/lms"
 	"mopd/lms/lmstest"
+	"mopd/lms/mail"
 	"mopd/lms/pg"
 )
 
@@ -32,6 +33,7 @@ type world struct {
 	fenced  []lms.PersonID
 	moved   []lms.EnrollmentID
 	trail   []string
+	letters []mail.Letter
 }
 
 func newWorld(t *testing.T) *world {

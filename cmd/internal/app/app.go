@@ -176,7 +176,7 @@ func (a *App) wire(appURL *url.URL, s Settings) error {
 	}
 	a.Courses = courses.New(courses.Dependencies{DB: a.DB, Blobs: a.Blobs, Jobs: a.jobs, Audit: a.Accounts, People: a.Accounts})
 	a.Registry = registry.New(registry.Dependencies{DB: a.DB, Jobs: a.jobs, Audit: a.Accounts, People: a.Accounts, Mail: a.Mail, Words: catalog, AppURL: appURL})
-	a.Enrollments = enrollments.New(enrollments.Dependencies{DB: a.DB, Courses: a.Courses, Registry: a.Registry, Audit: a.Accounts})
+	a.Enrollments = enrollments.New(enrollments.Dependencies{DB: a.DB, Courses: a.Courses, Registry: a.Registry, Audit: a.Accounts, People: a.Accounts, Mail: a.Mail, Words: catalog, AppURL: appURL})
 	a.Player = player.New(player.Dependencies{
 		DB: a.DB, Courses: a.Courses, Enrollments: a.Enrollments, Registry: a.Registry, Accounts: a.Accounts, Blobs: a.Blobs, Random: rand.Reader,
 	})

@@ -42,3 +42,33 @@ CREATE TABLE registry.reminders (
 );
 CREATE TRIGGER reminders_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON registry.reminders
     FOR EACH STATEMENT EXECUTE FUNCTION accounts.append_only();
+
+-- A registrar gives somebody more time for a course: each extension goes on from the last day that its maker had seen, so
+-- that of two made at once one wins.
+CREATE TABLE enrollments.extensions (
+    id          bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT extensions_pkey PRIMARY KEY,
+    enrollment  bigint NOT NULL CONSTRAINT extensions_enrollment_fkey REFERENCES enrollments.enrollments,
+    was         date NOT NULL,
+    last_day    date NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    recorded_by bigint NOT NULL CONSTRAINT extensions_recorded_by_fkey REFERENCES accounts.people,
+    note        text NOT NULL CONSTRAINT extensions_say_why CHECK (length(note) BETWEEN 1 AND 1000),
+    CONSTRAINT extensions_was_key UNIQUE (enrollment, was),
+    CONSTRAINT extensions_later CHECK (last_day > was),
+    CONSTRAINT extensions_within_a_year CHECK (last_day BETWEEN (recorded_at AT TIME ZONE 'America/Chicago')::date
+        AND ((recorded_at AT TIME ZONE 'America/Chicago')::date + interval '12 months')::date)
+);
+CREATE TRIGGER extensions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON enrollments.extensions
+    FOR EACH STATEMENT EXECUTE FUNCTION accounts.append_only();
+
+-- The last day is that of the policy, or of the newest extension if that is later.
+ALTER TABLE enrollments.enrollments
+    ADD COLUMN extended_to date,
+    DROP CONSTRAINT enrollments_window,
+    ADD CONSTRAINT enrollments_window CHECK (last_day = greatest(extended_to, CASE window_rule
+        WHEN 'from_registration' THEN (registered_on + interval '12 months')::date
+        WHEN 'from_first_launch' THEN (CASE
+            WHEN first_launched IS NULL OR first_launched > (registered_on + interval '12 months')::date
+            THEN registered_on + interval '12 months' ELSE first_launched + interval '12 months' END)::date
+        WHEN 'calendar_year_end' THEN make_date(extract(year FROM registered_on)::int, 12, 31)
+        END));
