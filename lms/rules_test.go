@@ -220,3 +220,30 @@ func TestEveryQuarterEarnedNextCountsOnceAndTheOldestYearFirst(t *testing.T) {
 		require.Equal(r, max(0, s.Gap()-hours), after.Gap())
 	})
 }
+
+func TestMoreTimeIsLaterNotOverAndAYearAtMost(t *testing.T) {
+	t.Parallel()
+	today, last := lms.Date{Year: 2026, Month: 2, Day: 28}, lms.Date{Year: 2026, Month: 2, Day: 1}
+	e := lms.Enrollment{ID: 1, Course: 7, State: lms.Expired, LastDay: last}
+	field := func(to lms.Date) string {
+		refused, _ := lms.AsError(lms.CanExtend(e, []lms.Enrollment{e}, to, today))
+		if refused == nil {
+			return ""
+		}
+		return refused.Fields["last_day"]
+	}
+	require.Equal(t, "extension_later", field(today.AddDays(-1)))
+	require.Empty(t, field(today))
+	require.Empty(t, field(lms.Date{Year: 2027, Month: 2, Day: 28}))
+	require.Equal(t, "extension_long", field(lms.Date{Year: 2027, Month: 3, Day: 1}))
+	e.State, e.LastDay = lms.Ready, lms.Date{Year: 2026, Month: 12, Day: 1}
+	require.Equal(t, "extension_later", field(e.LastDay))
+	require.Empty(t, field(e.LastDay.AddDays(1)))
+
+	again := lms.Enrollment{ID: 2, Course: 7, State: lms.Ready}
+	require.ErrorIs(t, lms.CanExtend(e, []lms.Enrollment{e, again}, lms.Date{Year: 2027, Month: 1, Day: 1}, today), lms.ErrAlreadyEnrolled)
+	e.State = lms.Completed
+	require.ErrorIs(t, lms.CanExtend(e, []lms.Enrollment{e}, lms.Date{Year: 2027, Month: 1, Day: 1}, today), lms.ErrAlreadyCompleted)
+	e.State = lms.Revoked
+	require.ErrorIs(t, lms.CanExtend(e, []lms.Enrollment{e}, lms.Date{Year: 2027, Month: 1, Day: 1}, today), lms.ErrRefunded)
+}

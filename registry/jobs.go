@@ -115,10 +115,12 @@ func (w *workImport) Work(ctx context.Context, job *river.Job[WorkImportArgs]) e
 	})
 }
 
-// Periodic are the feature's jobs that run by themselves.
-func (s *Service) Periodic() []*river.PeriodicJob {
+// Periodic are the feature's jobs that run by themselves; now gives a job its instant.
+func (s *Service) Periodic(now jobs.Clock) []*river.PeriodicJob {
 	look := func() (river.JobArgs, *river.InsertOpts) { return PostMissingArgs{}, nil }
+	remind := func() (river.JobArgs, *river.InsertOpts) { return remindToday(now()), nil }
 	return []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(missingEvery), look, &river.PeriodicJobOpts{RunOnStart: true}),
+		river.NewPeriodicJob(reminding{}, remind, nil),
 	}
 }

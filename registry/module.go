@@ -45,9 +45,12 @@ type People interface {
 	Namesakes(ctx context.Context, tx pgx.Tx, given, family string) ([]lms.Person, error)
 }
 
-// Mailer takes a letter in the transaction that causes it.
+// Mailer takes letters and text messages in the transaction that causes them.
 type Mailer interface {
 	Post(ctx context.Context, tx pgx.Tx, l mail.Letter) error
+	PostText(ctx context.Context, tx pgx.Tx, t mail.Text) error
+	// CanText tells whether text messages can be sent.
+	CanText() bool
 }
 
 // PDF makes a file of a page that is whole in itself.
@@ -121,4 +124,5 @@ func (s *Service) Workers(ws *river.Workers, now jobs.Clock) {
 	river.AddWorker(ws, &previewPolicy{service: s, now: now})
 	river.AddWorker(ws, &postMissing{service: s, now: now})
 	river.AddWorker(ws, &workImport{service: s, now: now})
+	river.AddWorker(ws, &remind{service: s, now: now})
 }

@@ -20,6 +20,7 @@ var guards = pg.Guards{
 	"reviews_one_open":              ErrReviewAsked,
 	"employments_replaces_key":      ErrWorkMoved,
 	"credit_sessions_one_at_a_time": ErrAtOnce,
+	"reminders_once":                ErrReminded,
 }
 
 // Policies are all policies on record.

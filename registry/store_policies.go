@@ -100,7 +100,7 @@ type named struct {
 }
 
 func countOpenEnrollments(ctx context.Context, db pg.Querier) (int, error) {
-	return pg.Value[int](ctx, db, "count open enrollments", `SELECT count(*) FROM enrollments.pub_open`)
+	return pg.Value[int](ctx, db, "count open enrollments", `SELECT count(*) FROM enrollments.pub_windows`)
 }
 
 // countBlocksBeyond is how many credits keep a course from earning beyond a day.

@@ -7,13 +7,16 @@ package enrollments
 import (
 	"context"
 	"embed"
+	"net/url"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"mopd/lms"
+	"mopd/lms/mail"
 	"mopd/lms/web"
+	"mopd/lms/words"
 )
 
 // Views are the templates and messages of this feature.
@@ -65,6 +68,20 @@ type Auditor interface {
 	Audit(ctx context.Context, tx pgx.Tx, e lms.AuditEntry) error
 }
 
+// People know who somebody is.
+type People interface {
+	// Person errors: lms.ErrNotFound.
+	Person(ctx context.Context, tx pgx.Tx, id lms.PersonID) (lms.Person, error)
+	// LookAtPerson is Person for somebody who looks after people; that they looked is
+	// written down. Errors: lms.ErrNotFound.
+	LookAtPerson(ctx context.Context, v lms.Viewer, id lms.PersonID, from string, now time.Time) (lms.Person, error)
+}
+
+// Mailer takes a letter in the transaction that causes it.
+type Mailer interface {
+	Post(ctx context.Context, tx pgx.Tx, l mail.Letter) error
+}
+
 // Dependencies are what enrollments need of others.
 type Dependencies struct {
 	DB       *pgxpool.Pool
@@ -73,6 +90,10 @@ type Dependencies struct {
 	Player   Player
 	Payments Payments
 	Audit    Auditor
+	People   People
+	Mail     Mailer
+	Words    *words.Catalog
+	AppURL   *url.URL
 }
 
 // Service holds the use cases.
@@ -91,4 +112,8 @@ func (s *Service) Routes(w *web.Server) {
 	w.Post("/courses/:code/register", lms.Learn, h.register)
 	w.Post("/enrollments/:id/start", lms.Learn, h.start)
 	w.Post("/enrollments/:id/set-aside", lms.Learn, h.setAside)
+
+	w.Get("/people/:id/enrollments", lms.LookUp, h.personsCourses)
+	w.Get("/people/:id/enrollments/:enrollment", lms.Correct, h.extendForm)
+	w.Post("/people/:id/enrollments/:enrollment", lms.Correct, h.extend)
 }

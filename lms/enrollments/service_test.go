@@ -14,6 +14,7 @@ import (
 
 	"mopd/lms"
 	"mopd/lms/lmstest"
+	"mopd/lms/mail"
 	"mopd/lms/pg"
 )
 
@@ -33,6 +34,7 @@ type world struct {
 	fenced  []lms.PersonID
 	moved   []lms.EnrollmentID
 	trail   []string
+	letters []mail.Letter
 }
 
 func newWorld(t *testing.T) *world {
