@@ -206,24 +206,21 @@ func TestAWorkerKilledBetweenCompletionAndPostingLosesNothing(t *testing.T) {
 	require.Contains(t, l.get("/report").body, "1.25")
 }
 
-func (s *site) credits() (n int) {
+func (s *site) credits() int {
 	s.Helper()
-	require.NoError(s, s.db.QueryRow(s.Context(), `SELECT count(*) FROM registry.credits`).Scan(&n))
-	return n
+	return s.counts(`SELECT count(*) FROM registry.credits`)
 }
 
 // letters are the jobs that send mail, whether it could be sent or not.
-func (s *site) letters() (n int) {
+func (s *site) letters() int {
 	s.Helper()
-	require.NoError(s, s.db.QueryRow(s.Context(), `SELECT count(*) FROM river.river_job WHERE kind = 'send_mail'`).Scan(&n))
-	return n
+	return s.counts(`SELECT count(*) FROM river.river_job WHERE kind = 'send_mail'`)
 }
 
 // holdPerson takes the lock of the one person, so that a posting stops in its middle.
 func (s *site) holdPerson() (release func()) {
 	s.Helper()
-	var person lms.PersonID
-	require.NoError(s, s.db.QueryRow(s.Context(), `SELECT id FROM accounts.people`).Scan(&person))
+	person := s.person()
 	tx, err := s.db.Begin(s.Context())
 	require.NoError(s, err)
 	require.NoError(s, pg.LockPerson(s.Context(), tx, person))
