@@ -41,7 +41,3 @@ CREATE TABLE registry.policy_drafts (
     effects        jsonb, -- NULL while they are computed
     CONSTRAINT policy_drafts_follows_fkey FOREIGN KEY (kind, follows) REFERENCES registry.policies (kind, id)
 );
-
--- What other features may know of enrollments under way.
-CREATE VIEW enrollments.pub_open AS
-    SELECT id AS enrollment, person, last_day FROM enrollments.enrollments WHERE state IN ('ready', 'active');

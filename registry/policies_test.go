@@ -86,7 +86,7 @@ func TestAPreviewCountsWhoComesToBeShort(t *testing.T) {
 		var short, notShort, asked int
 		for range rapid.IntRange(0, 5).Draw(t, "people") {
 			_, credits := drawRecord(t)
-			f := facts{madeOn: parsed(t, "2020-06-01"), policies: before}
+			f := facts{account: account{MadeAt: parsed(t, "2020-06-01").Start()}, policies: before}
 			for _, c := range credits {
 				f.credits = append(f.credits, Recorded{ID: c.ID, EarnedOn: c.EarnedOn, EarnedAt: c.EarnedAt, Hours: c.Hours})
 			}

@@ -46,27 +46,27 @@ func updatePolicyDraft(ctx context.Context, tx pgx.Tx, id PolicyDraftID, e Polic
 	return pg.Exec(ctx, tx, "keep effects of policy", `UPDATE registry.policy_drafts SET effects = $2 WHERE id = $1`, id, e)
 }
 
-// account is whose record there is, and since when.
-type account struct {
+// begun is since when somebody's record is kept.
+type begun struct {
 	Person lms.PersonID
 	MadeAt time.Time
 }
 
-// selectAccounts is everybody, in order of their keys; who was merged away is left out.
-func selectAccounts(ctx context.Context, db pg.Querier) ([]account, error) {
-	return pg.Rows[account](ctx, db, "select accounts", `SELECT a.person, a.made_at FROM accounts.pub_accounts a
+// selectEverybody is everybody, in order of their keys; who was merged away is left out.
+func selectEverybody(ctx context.Context, db pg.Querier) ([]begun, error) {
+	return pg.Rows[begun](ctx, db, "select everybody", `SELECT a.person, a.made_at FROM accounts.pub_accounts a
 		JOIN accounts.pub_identities i ON i.person = a.person AND i.canonical = a.person ORDER BY a.person`)
 }
 
-// employedPerson is days on which somebody is known to be employed.
+// employedPerson is where and when somebody is known to be employed.
 type employedPerson struct {
 	Person lms.PersonID
-	lms.DateRange
+	Employed
 }
 
 // selectEverybodyEmployed is selectEmployed of everybody, as it is known now.
 func selectEverybodyEmployed(ctx context.Context, db pg.Querier) ([]employedPerson, error) {
-	return pg.Rows[employedPerson](ctx, db, "select everybody's work", `SELECT i.canonical AS person, e.hired_on AS "from", coalesce(e.left_on + 1, '9999-12-31'::date) AS until
+	return pg.Rows[employedPerson](ctx, db, "select everybody's work", `SELECT i.canonical AS person, e.employer, e.hired_on, e.left_on
 		FROM accounts.pub_identities i JOIN registry.employments e ON e.person = i.person
 		WHERE e.hired_on IS NOT NULL AND NOT EXISTS (SELECT FROM registry.employments n WHERE n.replaces = e.id) ORDER BY e.hired_on, e.id`)
 }
