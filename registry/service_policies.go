@@ -207,7 +207,7 @@ const (
 // policies. It is three statements; credits, of which there are most, are not all held
 // at once.
 func everybody(ctx context.Context, tx pgx.Tx, read creditsRead, look func(lms.PersonID, facts) error) error {
-	accounts, err := selectAccounts(ctx, tx)
+	people, err := selectEverybody(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -215,23 +215,23 @@ func everybody(ctx context.Context, tx pgx.Tx, read creditsRead, look func(lms.P
 	if err != nil {
 		return err
 	}
-	employed := make(map[lms.PersonID][]Employed, len(accounts))
+	employed := make(map[lms.PersonID][]Employed, len(people))
 	for _, e := range list {
 		employed[e.Person] = append(employed[e.Person], e.Employed)
 	}
 	var whose lms.PersonID // the credits are
 	var credits []Recorded
 	lookUpTo := func(last lms.PersonID) error {
-		for len(accounts) > 0 && accounts[0].Person <= last {
-			a := accounts[0]
-			f := facts{account: account{MadeAt: a.MadeAt}, employed: employed[a.Person]}
-			if a.Person == whose {
+		for len(people) > 0 && people[0].Person <= last {
+			p := people[0]
+			f := facts{account: account{MadeAt: p.MadeAt}, employed: employed[p.Person]}
+			if p.Person == whose {
 				f.credits = credits
 			}
-			if err := look(a.Person, f); err != nil {
+			if err := look(p.Person, f); err != nil {
 				return err
 			}
-			accounts = accounts[1:]
+			people = people[1:]
 		}
 		return nil
 	}

@@ -46,19 +46,19 @@ func updatePolicyDraft(ctx context.Context, tx pgx.Tx, id PolicyDraftID, e Polic
 	return pg.Exec(ctx, tx, "keep effects of policy", `UPDATE registry.policy_drafts SET effects = $2 WHERE id = $1`, id, e)
 }
 
-// opened is whose record there is, and since when.
-type opened struct {
+// begun is since when somebody's record is kept.
+type begun struct {
 	Person lms.PersonID
 	MadeAt time.Time
 }
 
-// selectAccounts is everybody, in order of their keys; who was merged away is left out.
-func selectAccounts(ctx context.Context, db pg.Querier) ([]opened, error) {
-	return pg.Rows[opened](ctx, db, "select accounts", `SELECT a.person, a.made_at FROM accounts.pub_accounts a
+// selectEverybody is everybody, in order of their keys; who was merged away is left out.
+func selectEverybody(ctx context.Context, db pg.Querier) ([]begun, error) {
+	return pg.Rows[begun](ctx, db, "select everybody", `SELECT a.person, a.made_at FROM accounts.pub_accounts a
 		JOIN accounts.pub_identities i ON i.person = a.person AND i.canonical = a.person ORDER BY a.person`)
 }
 
-// employedPerson is work that somebody is known to have.
+// employedPerson is where and when somebody is known to be employed.
 type employedPerson struct {
 	Person lms.PersonID
 	Employed
