@@ -3,6 +3,7 @@ package registry
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"mopd/lms"
@@ -126,6 +127,17 @@ type facts struct {
 	policies lms.Policies
 	employed []Employed
 	credits  []Recorded
+}
+
+// with is the facts as they are once a credit's hours that count are others.
+func (f facts) with(id lms.CreditID, hours lms.Hours) facts {
+	f.credits = slices.Clone(f.credits)
+	for i := range f.credits {
+		if f.credits[i].ID == id {
+			f.credits[i].Hours = hours
+		}
+	}
+	return f
 }
 
 // record computes a record from what is known at a moment (rules §1, §2, §6).
