@@ -165,6 +165,30 @@ func Window(policy string, registered Date, firstLaunched *Date) (Date, error) {
 	}
 }
 
+// CanExtend tells why a registrar may not move the last day of an enrollment to a day,
+// given all enrollments of its person: the day is later than the last day that stands, is
+// not over, and is at most twelve months off, which is a whole window (rules §4).
+//
+// Errors: ErrForm with field last_day, ErrAlreadyCompleted, ErrRefunded, ErrAlreadyEnrolled
+// where the course is registered for again.
+func CanExtend(e Enrollment, enrollments []Enrollment, to, today Date) error {
+	again := func(other Enrollment) bool { return other.ID != e.ID && other.Course == e.Course && other.State.Open() }
+	switch {
+	case e.State == Completed:
+		return ErrAlreadyCompleted.With("Title", e.Title)
+	case e.State == Revoked:
+		return ErrRefunded.With("Title", e.Title)
+	case slices.ContainsFunc(enrollments, again):
+		return ErrAlreadyEnrolled.With("Title", e.Title)
+	case !to.After(e.LastDay) || to.Before(today):
+		return ErrForm.WithField("last_day", "extension_later")
+	case to.After(today.AddMonths(12)):
+		return ErrForm.WithField("last_day", "extension_long")
+	default:
+		return nil
+	}
+}
+
 // BlockOf is the range of days in which a credit earned on a day keeps the same
 // course from earning again, under the policy of that day (rules §5).
 func BlockOf(policy string, earned Date) (DateRange, error) {
@@ -209,4 +233,32 @@ func MergeOpen(goes, stays []Enrollment) (moved, ended []Enrollment) {
 		}
 	}
 	return moved, ended
+}
+
+// Gap is what the year and the earlier ones lack together.
+func (s YearStanding) Gap() Hours {
+	gap := max(0, s.Required-s.Counted)
+	for _, owed := range s.Owed {
+		gap += owed.Hours
+	}
+	return gap
+}
+
+// Earn is for which years clock hours count that are earned next in the year, the earlier
+// ones first (rules §2), and how the years stand then.
+func (s YearStanding) Earn(hours Hours) (parts []YearHours, after YearStanding) {
+	after, after.Owed = s, nil
+	for _, owed := range s.Owed {
+		given := min(owed.Hours, hours)
+		if given > 0 {
+			parts, hours = append(parts, YearHours{owed.Year, given}), hours-given
+		}
+		if owed.Hours > given {
+			after.Owed = append(after.Owed, YearHours{owed.Year, owed.Hours - given})
+		}
+	}
+	if hours > 0 {
+		parts, after.Counted = append(parts, YearHours{s.Year, hours}), s.Counted+hours
+	}
+	return parts, after
 }

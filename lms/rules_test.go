@@ -193,3 +193,57 @@ func TestAYearAsksForTheHoursOfItsJanuary1(t *testing.T) {
 	_, err = lms.Policies{{Kind: lms.AnnualHours, Value: "a dozen", From: date(t, "1990-01-01")}}.Required(2026)
 	require.Error(t, err)
 }
+
+func TestEveryQuarterEarnedNextCountsOnceAndTheOldestYearFirst(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		s := lms.YearStanding{Year: 2026, Required: 48, Counted: lms.Hours(rapid.IntRange(0, 60).Draw(r, "counted"))}
+		for year := 2020; year < 2026; year++ {
+			if owed := rapid.IntRange(0, 9).Draw(r, "owed"); owed > 0 {
+				s.Owed = append(s.Owed, lms.YearHours{Year: year, Hours: lms.Hours(owed)})
+			}
+		}
+		hours := lms.Hours(rapid.IntRange(0, 80).Draw(r, "hours"))
+		parts, after := s.Earn(hours)
+		var sum, made lms.Hours
+		for i, p := range parts {
+			sum += p.Hours
+			require.True(r, i == 0 || parts[i-1].Year < p.Year)
+			if p.Year < s.Year {
+				made += p.Hours
+			}
+		}
+		require.Equal(r, hours, sum)
+		if len(after.Owed) > 0 {
+			require.Equal(r, hours, made, "the year itself gets nothing while an earlier one is owed")
+		}
+		require.Equal(r, max(0, s.Gap()-hours), after.Gap())
+	})
+}
+
+func TestMoreTimeIsLaterNotOverAndAYearAtMost(t *testing.T) {
+	t.Parallel()
+	today, last := lms.Date{Year: 2026, Month: 2, Day: 28}, lms.Date{Year: 2026, Month: 2, Day: 1}
+	e := lms.Enrollment{ID: 1, Course: 7, State: lms.Expired, LastDay: last}
+	field := func(to lms.Date) string {
+		refused, _ := lms.AsError(lms.CanExtend(e, []lms.Enrollment{e}, to, today))
+		if refused == nil {
+			return ""
+		}
+		return refused.Fields["last_day"]
+	}
+	require.Equal(t, "extension_later", field(today.AddDays(-1)))
+	require.Empty(t, field(today))
+	require.Empty(t, field(lms.Date{Year: 2027, Month: 2, Day: 28}))
+	require.Equal(t, "extension_long", field(lms.Date{Year: 2027, Month: 3, Day: 1}))
+	e.State, e.LastDay = lms.Ready, lms.Date{Year: 2026, Month: 12, Day: 1}
+	require.Equal(t, "extension_later", field(e.LastDay))
+	require.Empty(t, field(e.LastDay.AddDays(1)))
+
+	again := lms.Enrollment{ID: 2, Course: 7, State: lms.Ready}
+	require.ErrorIs(t, lms.CanExtend(e, []lms.Enrollment{e, again}, lms.Date{Year: 2027, Month: 1, Day: 1}, today), lms.ErrAlreadyEnrolled)
+	e.State = lms.Completed
+	require.ErrorIs(t, lms.CanExtend(e, []lms.Enrollment{e}, lms.Date{Year: 2027, Month: 1, Day: 1}, today), lms.ErrAlreadyCompleted)
+	e.State = lms.Revoked
+	require.ErrorIs(t, lms.CanExtend(e, []lms.Enrollment{e}, lms.Date{Year: 2027, Month: 1, Day: 1}, today), lms.ErrRefunded)
+}

@@ -26,7 +26,11 @@ type handlers struct {
 // meant in America/Chicago.
 const typedInstant = "2006-01-02T15:04"
 
-// momentOf is what a form asks for; what it does not say, or nobody can know yet, is now.
+// began is when the record did: its first policies were recorded then.
+var began = lms.Date{Year: 2026, Month: 1, Day: 1}.Start()
+
+// momentOf is what a form asks for; what it does not say, or nobody can know yet, is
+// now. Nothing was known before the record began.
 func momentOf(through, known string, now time.Time) Moment {
 	m := Now(now)
 	if through, err := lms.ParseDate(through); err == nil && through.Before(m.Through) {
@@ -34,6 +38,9 @@ func momentOf(through, known string, now time.Time) Moment {
 	}
 	if known, err := time.ParseInLocation(typedInstant, known, lms.Central); err == nil && known.Before(now) {
 		m.Known = known
+	}
+	if m.Known.Before(began) {
+		m.Known = began
 	}
 	return m
 }

@@ -110,6 +110,9 @@ func (p importPage) Brings() int {
 	return p.Counts[RowCredited] + p.Counts[RowHeld] + p.Counts[RowDenied]
 }
 
+// Waiting is how many rows wait for somebody to say whose they are.
+func (p importPage) Waiting() int { return p.Counts[RowWaiting] }
+
 func importPath(id ImportID) string { return fmt.Sprintf("/records/imports/%d", id) }
 
 func (h handlers) importOf(c *fiber.Ctx) error { return h.importPage(c, nil, "") }
@@ -257,7 +260,7 @@ func (h handlers) rowPage(c *fiber.Ctx, wrong map[string]string, refused string)
 	if wrong != nil || refused != "" {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
-	page.Form = web.Fields{{Name: "note", Label: "registry.credit.note", Hint: "registry.row.note_hint", Value: c.FormValue("note"), Max: 1000, Required: true, Autocomplete: "off", Focus: true}}.With(wrong)
+	page.Form = web.Fields{{Name: "note", Label: "registry.credit.note", Hint: "registry.row.note_hint", Type: "textarea", Value: c.FormValue("note"), Max: 1000, Required: true, Autocomplete: "off", Focus: true}}.With(wrong)
 	return h.web.Render(c, "registry/row", page)
 }
 

@@ -40,6 +40,28 @@ func (w *postCredit) Work(ctx context.Context, job *river.Job[PostCreditArgs]) e
 	})
 }
 
+// PreviewPolicyArgs asks whom a change of rule would affect.
+type PreviewPolicyArgs struct {
+	Draft PolicyDraftID `json:"draft"`
+}
+
+// Kind names the job.
+func (PreviewPolicyArgs) Kind() string { return "preview_policy" }
+
+type previewPolicy struct {
+	river.WorkerDefaults[PreviewPolicyArgs]
+	service *Service
+	now     jobs.Clock
+}
+
+// Timeout is long because everybody's record may be looked at.
+func (*previewPolicy) Timeout(*river.Job[PreviewPolicyArgs]) time.Duration { return 5 * time.Minute }
+
+// Work counts them.
+func (w *previewPolicy) Work(ctx context.Context, job *river.Job[PreviewPolicyArgs]) error {
+	return w.service.PreviewPolicy(ctx, job.Args.Draft, w.now())
+}
+
 // How often completions without a credit are looked for, and how old they are then:
 // one that is younger may still have its job.
 const (
@@ -93,10 +115,12 @@ func (w *workImport) Work(ctx context.Context, job *river.Job[WorkImportArgs]) e
 	})
 }
 
-// Periodic are the feature's jobs that run by themselves.
-func (s *Service) Periodic() []*river.PeriodicJob {
+// Periodic are the feature's jobs that run by themselves; now gives a job its instant.
+func (s *Service) Periodic(now jobs.Clock) []*river.PeriodicJob {
 	look := func() (river.JobArgs, *river.InsertOpts) { return PostMissingArgs{}, nil }
+	remind := func() (river.JobArgs, *river.InsertOpts) { return remindToday(now()), nil }
 	return []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(missingEvery), look, &river.PeriodicJobOpts{RunOnStart: true}),
+		river.NewPeriodicJob(reminding{}, remind, nil),
 	}
 }

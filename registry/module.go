@@ -45,9 +45,12 @@ type People interface {
 	Namesakes(ctx context.Context, tx pgx.Tx, given, family string) ([]lms.Person, error)
 }
 
-// Mailer takes a letter in the transaction that causes it.
+// Mailer takes letters and text messages in the transaction that causes them.
 type Mailer interface {
 	Post(ctx context.Context, tx pgx.Tx, l mail.Letter) error
+	PostText(ctx context.Context, tx pgx.Tx, t mail.Text) error
+	// CanText tells whether text messages can be sent.
+	CanText() bool
 }
 
 // PDF makes a file of a page that is whole in itself.
@@ -105,6 +108,12 @@ func (s *Service) Routes(w *web.Server) {
 	w.Get("/records/imports/:id/rows/:line", lms.Identify, h.row)
 	w.Post("/records/imports/:id/rows/:line", lms.Correct, h.resolveRow)
 	w.Get("/records/rows", lms.Identify, h.nextRow)
+	w.Get("/policies", lms.LookUp, h.policies)
+	w.Get("/policies/:kind", lms.Identify, h.policyForm)
+	w.Post("/policies/:kind", lms.Correct, h.draftPolicy)
+	w.Get("/policies/drafts/:id", lms.Identify, h.policyDraft)
+	w.Get("/policies/drafts/:id/state", lms.Identify, h.policyDraftState)
+	w.Post("/policies/drafts/:id", lms.Correct, h.changePolicy)
 	w.Get("/records/:id", lms.Identify, h.credit)
 	w.Post("/records/:id", lms.Correct, h.decide)
 }
@@ -112,6 +121,8 @@ func (s *Service) Routes(w *web.Server) {
 // Workers registers the feature's jobs; now gives a job its instant.
 func (s *Service) Workers(ws *river.Workers, now jobs.Clock) {
 	river.AddWorker(ws, &postCredit{service: s, now: now})
+	river.AddWorker(ws, &previewPolicy{service: s, now: now})
 	river.AddWorker(ws, &postMissing{service: s, now: now})
 	river.AddWorker(ws, &workImport{service: s, now: now})
+	river.AddWorker(ws, &remind{service: s, now: now})
 }

@@ -109,15 +109,8 @@ func (r Record) Standing(year int) lms.YearStanding {
 
 // Would is for which years clock hours would count that are earned next, in a year: the
 // earlier ones first (rules §2).
-func (r Record) Would(hours lms.Hours, year int) (parts []lms.YearHours) {
-	for _, owed := range r.Standing(year).Owed {
-		if given := min(owed.Hours, hours); given > 0 {
-			parts, hours = append(parts, lms.YearHours{Year: owed.Year, Hours: given}), hours-given
-		}
-	}
-	if hours > 0 {
-		parts = append(parts, lms.YearHours{Year: year, Hours: hours})
-	}
+func (r Record) Would(hours lms.Hours, year int) []lms.YearHours {
+	parts, _ := r.Standing(year).Earn(hours)
 	return parts
 }
 
@@ -142,6 +135,19 @@ func (f facts) with(id lms.CreditID, hours lms.Hours) facts {
 
 // record computes a record from what is known at a moment (rules §1, §2, §6).
 func record(f facts, m Moment) (Record, error) {
+	allocation, err := f.allocate(m.Through.Year)
+	if err != nil {
+		return Record{}, err
+	}
+	trained, err := trainings(f.credits, f.policies)
+	if err != nil {
+		return Record{}, err
+	}
+	return Record{m, f.Name, f.MOPDID, f.employed, f.credits, trained, safeSleepOn(m.Through, trained), allocation}, nil
+}
+
+// allocate is where the hours count, with what each year until the last owes.
+func (f facts) allocate(last int) (Allocation, error) {
 	madeOn := lms.DateOf(f.MadeAt)
 	first := madeOn.Year
 	var days []lms.DateRange
@@ -150,10 +156,10 @@ func record(f facts, m Moment) (Record, error) {
 		days = append(days, e.days())
 	}
 	var requirements []Requirement
-	for year := first; year <= m.Through.Year; year++ {
+	for year := first; year <= last; year++ {
 		r, err := requirementOf(year, days, madeOn, f.policies)
 		if err != nil {
-			return Record{}, err
+			return Allocation{}, err
 		}
 		requirements = append(requirements, r)
 	}
@@ -163,9 +169,5 @@ func record(f facts, m Moment) (Record, error) {
 			standing = append(standing, StandingCredit{ID: c.ID, EarnedOn: c.EarnedOn, EarnedAt: c.EarnedAt, Hours: c.Hours})
 		}
 	}
-	trained, err := trainings(f.credits, f.policies)
-	if err != nil {
-		return Record{}, err
-	}
-	return Record{m, f.Name, f.MOPDID, f.employed, f.credits, trained, safeSleepOn(m.Through, trained), Allocate(requirements, standing)}, nil
+	return Allocate(requirements, standing), nil
 }

@@ -72,7 +72,8 @@ func TestWhatRenewsSafeSleepIsARealCompletionWhetherItEarnsOrNot(t *testing.T) {
 		"held: two profiles were merged":               {Recorded{Status: lms.Held, SafeSleep: true, Reason: reasonMerged}, true},
 		"denied by a registrar":                        {Recorded{Status: lms.Denied, SafeSleep: true, Reason: reasonRegistrar}, false},
 		"held by a registrar":                          {Recorded{Status: lms.Held, SafeSleep: true, Reason: reasonRegistrar}, false},
-		"held for any other reason":                    {Recorded{Status: lms.Held, SafeSleep: true, Reason: "sessions_overlap"}, false},
+		"held: attended at the same time as another":   {Recorded{Status: lms.Held, SafeSleep: true, Reason: reasonAtOnce}, false},
+		"denied: the import was undone":                {Recorded{Status: lms.Denied, SafeSleep: true, Reason: reasonUndone}, false},
 		"a course not marked safe sleep":               {Recorded{Status: lms.Credited}, false},
 	} {
 		c.credit.EarnedOn = lmstest.Today

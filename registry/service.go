@@ -16,9 +16,11 @@ import (
 var guards = pg.Guards{
 	"credit_blocks_once_a_year":     lms.ErrEarnsAgain,
 	"credits_source_reference_key":  lms.ErrCreditPosted,
+	"policies_follows_key":          ErrPolicyMoved,
 	"reviews_one_open":              ErrReviewAsked,
 	"employments_replaces_key":      ErrWorkMoved,
 	"credit_sessions_one_at_a_time": ErrAtOnce,
+	"reminders_once":                ErrReminded,
 }
 
 // Policies are all policies on record.

@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"net/url"
 	"slices"
@@ -21,7 +20,6 @@ import (
 	"mopd/lms/lmstest"
 	"mopd/lms/mail"
 	"mopd/lms/pg"
-	"mopd/lms/words"
 )
 
 func TestMain(m *testing.M) { lmstest.Main(m) }
@@ -37,11 +35,9 @@ func newWorld(t *testing.T) world {
 	db := lmstest.DB(t)
 	inserter, err := jobs.NewInserter(db, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	catalog, err := words.Load(map[string]fs.FS{"registry": Views})
-	require.NoError(t, err)
 	posted := &letters{}
 	return world{New(Dependencies{
-		DB: db, Jobs: inserter, Audit: trail{}, People: people{}, Mail: posted, Words: catalog, AppURL: &url.URL{Scheme: "https", Host: "learn.example.org"},
+		DB: db, Jobs: inserter, Audit: trail{}, People: people{}, Mail: posted, Words: catalog(t), AppURL: &url.URL{Scheme: "https", Host: "learn.example.org"},
 	}), t, db, posted}
 }
 
@@ -83,6 +79,10 @@ func (l *letters) Post(_ context.Context, _ pgx.Tx, letter mail.Letter) error {
 	l.all = append(l.all, letter)
 	return nil
 }
+
+func (*letters) PostText(context.Context, pgx.Tx, mail.Text) error { return errors.New("no gateway") }
+
+func (*letters) CanText() bool { return false }
 
 // texts are the lines of every letter.
 func (l *letters) texts() (texts []string) {

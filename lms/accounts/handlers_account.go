@@ -11,6 +11,9 @@ import (
 type accountPage struct {
 	web.Page
 	Factors  []Factor // confirmed
+	Phone    *Factor  // at which reminders can come; nil if there is none
+	ByText   bool     // that was chosen
+	Texts    bool     // a phone can be added
 	Codes    int      // recovery codes left
 	Sessions []Session
 }
@@ -26,6 +29,12 @@ func (h handlers) account(c *fiber.Ctx) error {
 		if f.Confirmed {
 			page.Factors = append(page.Factors, f)
 		}
+	}
+	if page.Texts = h.offered(page.Viewer.Person, ByText); page.Texts {
+		page.Phone = phoneOf(factors)
+	}
+	if page.ByText, err = h.RemindedByText(ctx, who); err != nil {
+		return err
 	}
 	if page.Codes, err = h.RecoveryCodesLeft(ctx, who); err != nil {
 		return err
@@ -46,6 +55,13 @@ func (h handlers) chooseLanguage(c *fiber.Ctx) error {
 	}
 	h.web.SetLanguage(c, lang)
 	return web.Redirect(c, "/account", "language_saved")
+}
+
+func (h handlers) chooseReminders(c *fiber.Ctx) error {
+	if err := h.ChooseReminders(c.UserContext(), web.Viewer(c).ID, c.FormValue("by_text") == "1", h.web.Now()); err != nil {
+		return err
+	}
+	return web.Redirect(c, "/account", "reminders_saved")
 }
 
 func passwordFields() web.Fields {

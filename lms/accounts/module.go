@@ -163,6 +163,7 @@ func (s *Service) Routes(w *web.Server) {
 
 	w.Get("/account", lms.Learn, h.account)
 	w.Post("/account/language", lms.Learn, h.chooseLanguage)
+	w.Post("/account/reminders", lms.Learn, h.chooseReminders)
 	w.Get("/account/password", lms.Secure, h.passwordForm)
 	w.Post("/account/password", lms.Secure, h.changePassword)
 	w.Get("/account/email", lms.Secure, h.emailForm)

@@ -103,3 +103,24 @@ func (s *Service) ConfirmEmail(ctx context.Context, v lms.Viewer, token, from st
 func (s *Service) ChooseLanguage(ctx context.Context, p lms.PersonID, lang string) error {
 	return updateLang(ctx, s.DB, p, lang)
 }
+
+// ChooseReminders is whether a person wants reminders by text message too, from now on.
+// They come to the phone that was added last, if one is confirmed.
+func (s *Service) ChooseReminders(ctx context.Context, p lms.PersonID, byText bool, now time.Time) error {
+	return insertReminderChoice(ctx, s.DB, p, byText, now)
+}
+
+// RemindedByText tells what a person chose last.
+func (s *Service) RemindedByText(ctx context.Context, p lms.PersonID) (bool, error) {
+	return selectReminderChoice(ctx, s.DB, p)
+}
+
+// phoneOf is the confirmed phone among factors that was added last, or nil.
+func phoneOf(factors []Factor) (phone *Factor) {
+	for i, f := range factors {
+		if f.Kind == ByText && f.Confirmed && (phone == nil || f.ID > phone.ID) {
+			phone = &factors[i]
+		}
+	}
+	return phone
+}

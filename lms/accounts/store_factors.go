@@ -148,3 +148,12 @@ func countCodeTry(ctx context.Context, db pg.Querier, v lms.Viewer, purpose stri
 func deleteCode(ctx context.Context, tx pgx.Tx, v lms.Viewer, purpose, hash string) (bool, error) {
 	return pg.Changed(ctx, tx, "delete code", `DELETE FROM accounts.codes WHERE person = $1 AND session = $2 AND purpose = $3 AND hash = $4`, v.ID, v.Session, purpose, hash)
 }
+
+func insertReminderChoice(ctx context.Context, db pg.Execer, p lms.PersonID, byText bool, now time.Time) error {
+	return pg.Exec(ctx, db, "insert reminder choice", `INSERT INTO accounts.reminder_choices (person, by_text, recorded_at) VALUES ($1, $2, $3)`, p, byText, now)
+}
+
+// selectReminderChoice is the choice made last; who made none gets no text messages.
+func selectReminderChoice(ctx context.Context, db pg.Querier, p lms.PersonID) (bool, error) {
+	return pg.Value[bool](ctx, db, "select reminder choice", `SELECT coalesce((SELECT by_text FROM accounts.reminder_choices WHERE person = $1 ORDER BY id DESC LIMIT 1), false)`, p)
+}

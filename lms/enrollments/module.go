@@ -7,13 +7,16 @@ package enrollments
 import (
 	"context"
 	"embed"
+	"net/url"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"mopd/lms"
+	"mopd/lms/mail"
 	"mopd/lms/web"
+	"mopd/lms/words"
 )
 
 // Views are the templates and messages of this feature.
@@ -23,6 +26,8 @@ var Views embed.FS
 
 // Courses finds what a person registers for.
 type Courses interface {
+	// Open are the courses that are open for registration on a day.
+	Open(ctx context.Context, tx pgx.Tx, day lms.Date) ([]lms.Course, error)
 	// Course finds a course with its version and approval on a day.
 	// Errors: lms.ErrNotFound.
 	Course(ctx context.Context, tx pgx.Tx, code string, day lms.Date) (lms.Course, error)
@@ -38,6 +43,8 @@ type Registry interface {
 	EnqueuePosting(ctx context.Context, tx pgx.Tx, e lms.EnrollmentID) error
 	// Standing is how somebody's year stands. Errors: lms.ErrNotFound.
 	Standing(ctx context.Context, tx pgx.Tx, p lms.PersonID, now time.Time) (lms.YearStanding, error)
+	// SafeSleep is how somebody's safe sleep training stands. Errors: lms.ErrNotFound.
+	SafeSleep(ctx context.Context, tx pgx.Tx, p lms.PersonID, now time.Time) (lms.SafeSleep, error)
 }
 
 // Player stops a course that is set aside.
@@ -61,6 +68,20 @@ type Auditor interface {
 	Audit(ctx context.Context, tx pgx.Tx, e lms.AuditEntry) error
 }
 
+// People know who somebody is.
+type People interface {
+	// Person errors: lms.ErrNotFound.
+	Person(ctx context.Context, tx pgx.Tx, id lms.PersonID) (lms.Person, error)
+	// LookAtPerson is Person for somebody who looks after people; that they looked is
+	// written down. Errors: lms.ErrNotFound.
+	LookAtPerson(ctx context.Context, v lms.Viewer, id lms.PersonID, from string, now time.Time) (lms.Person, error)
+}
+
+// Mailer takes a letter in the transaction that causes it.
+type Mailer interface {
+	Post(ctx context.Context, tx pgx.Tx, l mail.Letter) error
+}
+
 // Dependencies are what enrollments need of others.
 type Dependencies struct {
 	DB       *pgxpool.Pool
@@ -69,6 +90,10 @@ type Dependencies struct {
 	Player   Player
 	Payments Payments
 	Audit    Auditor
+	People   People
+	Mail     Mailer
+	Words    *words.Catalog
+	AppURL   *url.URL
 }
 
 // Service holds the use cases.
@@ -82,7 +107,13 @@ func (s *Service) Routes(w *web.Server) {
 	h := handlers{s, w}
 	w.Get("/", lms.Browse, h.home)
 	w.Get("/my-courses", lms.Learn, h.myCourses)
+	w.Get("/plan", lms.Learn, h.plan)
+	w.Get("/plan.ics", lms.Learn, h.planCalendar)
 	w.Post("/courses/:code/register", lms.Learn, h.register)
 	w.Post("/enrollments/:id/start", lms.Learn, h.start)
 	w.Post("/enrollments/:id/set-aside", lms.Learn, h.setAside)
+
+	w.Get("/people/:id/enrollments", lms.LookUp, h.personsCourses)
+	w.Get("/people/:id/enrollments/:enrollment", lms.Correct, h.extendForm)
+	w.Post("/people/:id/enrollments/:enrollment", lms.Correct, h.extend)
 }

@@ -18,6 +18,7 @@ var guards = pg.Guards{
 	"enrollments_one_active":              lms.ErrAnotherActive,
 	"enrollments_one_open":                lms.ErrAlreadyEnrolled,
 	"enrollments_completed_inside_window": lms.ErrWindowOver,
+	"extensions_was_key":                  ErrWindowMoved,
 }
 
 // Registration is what somebody asks for when registering.

@@ -2,6 +2,7 @@ package enrollments
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"mopd/lms"
 	"mopd/lms/lmstest"
+	"mopd/lms/mail"
 	"mopd/lms/pg"
 )
 
@@ -32,6 +34,7 @@ type world struct {
 	fenced  []lms.PersonID
 	moved   []lms.EnrollmentID
 	trail   []string
+	letters []mail.Letter
 }
 
 func newWorld(t *testing.T) *world {
@@ -48,6 +51,10 @@ func (s standIn) Course(_ context.Context, _ pgx.Tx, code string, _ lms.Date) (l
 		return c, lms.ErrNotFound
 	}
 	return c, nil
+}
+
+func (s standIn) Open(context.Context, pgx.Tx, lms.Date) ([]lms.Course, error) {
+	return slices.SortedFunc(maps.Values(s.courses), func(a, b lms.Course) int { return int(a.ID - b.ID) }), nil
 }
 
 func (s standIn) Policies(_ context.Context, tx pgx.Tx) (lms.Policies, error) {
@@ -77,6 +84,10 @@ func (s standIn) EnqueuePosting(_ context.Context, _ pgx.Tx, e lms.EnrollmentID)
 
 func (s standIn) Standing(context.Context, pgx.Tx, lms.PersonID, time.Time) (lms.YearStanding, error) {
 	return lms.YearStanding{}, nil
+}
+
+func (s standIn) SafeSleep(context.Context, pgx.Tx, lms.PersonID, time.Time) (lms.SafeSleep, error) {
+	return lms.SafeSleep{}, nil
 }
 
 func (s standIn) Fence(_ context.Context, _ pgx.Tx, p lms.PersonID) error {

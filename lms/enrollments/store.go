@@ -47,7 +47,7 @@ func updateReady(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID) error {
 }
 
 func updateFirstLaunched(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID, day, last lms.Date) error {
-	return pg.Exec(ctx, tx, "note first launch of enrollment", `UPDATE enrollments.enrollments SET first_launched = $2, last_day = $3 WHERE id = $1`, id, day, last)
+	return pg.Exec(ctx, tx, "note first launch of enrollment", `UPDATE enrollments.enrollments SET first_launched = $2, last_day = greatest($3, extended_to) WHERE id = $1`, id, day, last)
 }
 
 func updateCompleted(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID, at time.Time) error {
@@ -62,7 +62,7 @@ func updateRevoked(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID) error {
 	return pg.Exec(ctx, tx, "revoke enrollment", `UPDATE enrollments.enrollments SET state = 'revoked' WHERE id = $1 AND state IN ('ready', 'active')`, id)
 }
 
-// updateMoved makes open enrollments another profile's, ready to go on with.
+// updateMoved makes enrollments those of a profile, ready to go on with.
 func updateMoved(ctx context.Context, tx pgx.Tx, ids []lms.EnrollmentID, into lms.PersonID) error {
 	return pg.Exec(ctx, tx, "move enrollments", `UPDATE enrollments.enrollments SET state = 'ready', person = $2 WHERE id = ANY($1)`, ids, into)
 }

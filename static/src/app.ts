@@ -114,10 +114,10 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 });
 
-// A page about an order that is not settled shows by itself what becomes of it.
+// A page about something that is not settled shows by itself what becomes of it.
 document.addEventListener("DOMContentLoaded", () => {
-  const order = document.querySelector<HTMLElement>("[data-order-state]");
-  const url = order?.dataset["orderState"];
+  const waits = document.querySelector<HTMLElement>("[data-state-at]");
+  const url = waits?.dataset["stateAt"];
   if (!url) {
     return;
   }
@@ -125,7 +125,7 @@ document.addEventListener("DOMContentLoaded", () => {
     try {
       const answer = await fetch(url, { headers: { Accept: "application/json" } });
       const { state } = (await answer.json()) as { state?: string };
-      if (state && state !== order.dataset["state"]) {
+      if (state && state !== waits.dataset["state"]) {
         location.reload();
         return;
       }

@@ -186,7 +186,7 @@ func (a *App) wire(appURL *url.URL, s Settings) error {
 	if a.PDF != nil {
 		a.Registry.PDF = a.PDF
 	}
-	a.Enrollments = enrollments.New(enrollments.Dependencies{DB: a.DB, Courses: a.Courses, Registry: a.Registry, Audit: a.Accounts})
+	a.Enrollments = enrollments.New(enrollments.Dependencies{DB: a.DB, Courses: a.Courses, Registry: a.Registry, Audit: a.Accounts, People: a.Accounts, Mail: a.Mail, Words: catalog, AppURL: appURL})
 	a.Player = player.New(player.Dependencies{
 		DB: a.DB, Courses: a.Courses, Enrollments: a.Enrollments, Registry: a.Registry, Accounts: a.Accounts, Blobs: a.Blobs, Random: rand.Reader,
 	})
@@ -237,7 +237,7 @@ func (a *App) Work(ctx context.Context) error {
 	a.Accounts.Workers(workers, a.now)
 	a.Payments.Workers(workers, a.now)
 	a.Mail.Workers(workers)
-	periodic := slices.Concat(a.Registry.Periodic(), a.Courses.Periodic(), a.Accounts.Periodic(), a.Payments.Periodic())
+	periodic := slices.Concat(a.Registry.Periodic(a.now), a.Courses.Periodic(), a.Accounts.Periodic(), a.Payments.Periodic())
 	client, err := jobs.NewWorker(a.DB, workers, periodic, a.log, slices.Concat(a.Courses.Queues(), a.Mail.Queues())...)
 	if err != nil {
 		return err

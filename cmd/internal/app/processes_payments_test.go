@@ -99,7 +99,7 @@ func (s *shop) pays(page string) {
 }
 
 // holds fails unless each statement answers true.
-func (s *shop) holds(facts map[string]string) {
+func (s *site) holds(facts map[string]string) {
 	s.Helper()
 	for what, sql := range facts {
 		var so bool
