@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -249,6 +250,12 @@ func (s *Service) audit(ctx context.Context, tx pgx.Tx, actor Actor, action, obj
 // Errors: lms.ErrNotFound.
 func (s *Service) Course(ctx context.Context, tx pgx.Tx, code string, day lms.Date) (lms.Course, error) {
 	return selectCourse(ctx, tx, code, day)
+}
+
+// Open are the courses that are open for registration on a day.
+func (s *Service) Open(ctx context.Context, tx pgx.Tx, day lms.Date) ([]lms.Course, error) {
+	all, err := selectCourses(ctx, tx, day)
+	return slices.DeleteFunc(all, func(c lms.Course) bool { return !c.OpenForRegistration() }), err
 }
 
 // Content is what the player needs to know of a version, whatever its state.

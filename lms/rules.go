@@ -234,3 +234,31 @@ func MergeOpen(goes, stays []Enrollment) (moved, ended []Enrollment) {
 	}
 	return moved, ended
 }
+
+// Gap is what the year and the earlier ones lack together.
+func (s YearStanding) Gap() Hours {
+	gap := max(0, s.Required-s.Counted)
+	for _, owed := range s.Owed {
+		gap += owed.Hours
+	}
+	return gap
+}
+
+// Earn is for which years clock hours count that are earned next in the year, the earlier
+// ones first (rules §2), and how the years stand then.
+func (s YearStanding) Earn(hours Hours) (parts []YearHours, after YearStanding) {
+	after, after.Owed = s, nil
+	for _, owed := range s.Owed {
+		given := min(owed.Hours, hours)
+		if given > 0 {
+			parts, hours = append(parts, YearHours{owed.Year, given}), hours-given
+		}
+		if owed.Hours > given {
+			after.Owed = append(after.Owed, YearHours{owed.Year, owed.Hours - given})
+		}
+	}
+	if hours > 0 {
+		parts, after.Counted = append(parts, YearHours{s.Year, hours}), s.Counted+hours
+	}
+	return parts, after
+}

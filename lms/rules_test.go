@@ -220,3 +220,30 @@ func TestMoreTimeIsLaterNotOverAndAYearAtMost(t *testing.T) {
 	e.State = lms.Revoked
 	require.ErrorIs(t, lms.CanExtend(e, []lms.Enrollment{e}, lms.Date{Year: 2027, Month: 1, Day: 1}, today), lms.ErrRefunded)
 }
+
+func TestEveryQuarterEarnedNextCountsOnceAndTheOldestYearFirst(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		s := lms.YearStanding{Year: 2026, Required: 48, Counted: lms.Hours(rapid.IntRange(0, 60).Draw(r, "counted"))}
+		for year := 2020; year < 2026; year++ {
+			if owed := rapid.IntRange(0, 9).Draw(r, "owed"); owed > 0 {
+				s.Owed = append(s.Owed, lms.YearHours{Year: year, Hours: lms.Hours(owed)})
+			}
+		}
+		hours := lms.Hours(rapid.IntRange(0, 80).Draw(r, "hours"))
+		parts, after := s.Earn(hours)
+		var sum, made lms.Hours
+		for i, p := range parts {
+			sum += p.Hours
+			require.True(r, i == 0 || parts[i-1].Year < p.Year)
+			if p.Year < s.Year {
+				made += p.Hours
+			}
+		}
+		require.Equal(r, hours, sum)
+		if len(after.Owed) > 0 {
+			require.Equal(r, hours, made, "the year itself gets nothing while an earlier one is owed")
+		}
+		require.Equal(r, max(0, s.Gap()-hours), after.Gap())
+	})
+}

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"mopd/lms"
 	"mopd/lms/pg"
+	"mopd/lms/sheet"
 	"mopd/lms/web"
 )
 
@@ -37,7 +39,7 @@ func momentOf(through, known string, now time.Time) Moment {
 }
 
 // momentPage is a page about somebody as of the moment that the address asks for.
-func (h handlers) momentPage(c *fiber.Ctx, p lms.Person, base string) momentPage {
+func (h handlers) momentPage(c *fiber.Ctx, p lms.PersonID, base string) momentPage {
 	page := momentPage{Page: h.web.Page(c), Person: p, Base: base}
 	page.Moment = momentOf(c.Query("through"), c.Query("known"), page.Now)
 	page.Asked = page.Moment != Now(page.Now)
@@ -45,74 +47,164 @@ func (h handlers) momentPage(c *fiber.Ctx, p lms.Person, base string) momentPage
 }
 
 func (h handlers) report(c *fiber.Ctx) error {
-	return h.reportOf(c, web.Viewer(c).Person, "/report")
-}
-
-// recordOf is the report of somebody else, for those who look after people.
-func (h handlers) recordOf(c *fiber.Ctx) error {
-	id, err := number[lms.PersonID](c)
+	page, err := h.reportOf(c, web.Viewer(c).ID, "/report", false)
 	if err != nil {
 		return err
 	}
-	p, err := h.People.LookAtPerson(c.UserContext(), *web.Viewer(c), id, web.From(c), h.web.Now())
+	under, err := selectUnderReview(c.UserContext(), h.DB, page.Person)
 	if err != nil {
 		return err
 	}
-	return h.reportOf(c, p, fmt.Sprintf("/people/%d/record", p.ID))
-}
-
-func (h handlers) reportOf(c *fiber.Ctx, p lms.Person, base string) error {
-	page := reportPage{momentPage: h.momentPage(c, p, base)}
-	this := page.Moment.Through.Year
-	year := c.QueryInt("year", this)
-	err := pg.InTx(c.UserContext(), h.DB, func(tx pgx.Tx) error {
-		r, err := h.Record(c.UserContext(), tx, p.ID, page.Moment)
-		if err != nil {
-			return err
+	for i, r := range page.Rows {
+		if slices.Contains(under, r.ID) {
+			page.Rows[i].Asked = true
+		} else if r.Status != lms.Credited {
+			page.Rows[i].Ask = fmt.Sprintf("/report/credits/%d/review", r.ID)
 		}
-		page.Years = r.shown(base != "/report")
-		if !slices.Contains(page.Years, year) {
-			return lms.ErrNotFound
-		}
-		if page.UnderReview, err = selectUnderReview(c.UserContext(), tx, p.ID); err != nil {
-			return err
-		}
-		page.Bar = web.NewYearBar(r.Standing(year), page.Moment.Through)
-		page.Year, page.SafeSleep = r.Year(year), r.SafeSleep
-		page.Rows, page.Later, err = reportRows(r, year)
-		return err
-	})
-	if err != nil {
-		return err
 	}
 	return h.web.Render(c, "registry/report", page)
 }
 
+func (h handlers) reportCSV(c *fiber.Ctx) error {
+	return h.sendCSV(c, web.Viewer(c).ID, false)
+}
+
+// recordOf is the report of somebody else, for those who look after people.
+func (h handlers) recordOf(c *fiber.Ctx) error {
+	id, err := h.lookedAt(c)
+	if err != nil {
+		return err
+	}
+	page, err := h.reportOf(c, id, fmt.Sprintf("/people/%d/record", id), true)
+	if err != nil {
+		return err
+	}
+	if page.May(lms.Identify) {
+		for i, r := range page.Rows {
+			page.Rows[i].Link = fmt.Sprintf("/records/%d", r.ID)
+		}
+	}
+	return h.web.Render(c, "registry/record", page)
+}
+
+func (h handlers) recordCSV(c *fiber.Ctx) error {
+	id, err := h.lookedAt(c)
+	if err != nil {
+		return err
+	}
+	return h.sendCSV(c, id, true)
+}
+
+func (h handlers) recordPDF(c *fiber.Ctx) error {
+	id, err := h.lookedAt(c)
+	if err != nil {
+		return err
+	}
+	page, err := h.reportOf(c, id, "", true)
+	if err != nil {
+		return err
+	}
+	return h.sendPDF(c, printedPage{Page: page.Page, View: page.View})
+}
+
+// lookedAt is the person of the address, once it is written down that the viewer looks.
+func (h handlers) lookedAt(c *fiber.Ctx) (lms.PersonID, error) {
+	id, err := number[lms.PersonID](c)
+	if err != nil {
+		return 0, err
+	}
+	p, err := h.People.LookAtPerson(c.UserContext(), *web.Viewer(c), id, web.From(c), h.web.Now())
+	return p.ID, err
+}
+
+// recordAt is somebody's record at a moment.
+func (h handlers) recordAt(c *fiber.Ctx, p lms.PersonID, m Moment) (r Record, err error) {
+	return r, pg.InTx(c.UserContext(), h.DB, func(tx pgx.Tx) error {
+		r, err = h.Record(c.UserContext(), tx, p, m)
+		return err
+	})
+}
+
+// reportOf is the report that an address asks for; all: of every year, not the last two.
+func (h handlers) reportOf(c *fiber.Ctx, p lms.PersonID, base string, all bool) (page reportPage, err error) {
+	page = reportPage{momentPage: h.momentPage(c, p, base), PDF: h.PDF != nil}
+	r, err := h.recordAt(c, p, page.Moment)
+	if err != nil {
+		return page, err
+	}
+	page.Years = r.shown(all)
+	year := c.QueryInt("year", r.Through.Year)
+	if !slices.Contains(page.Years, year) {
+		return page, lms.ErrNotFound
+	}
+	page.View, err = viewOf(r, year)
+	return page, err
+}
+
+// sendCSV sends the year that an address asks for, or all that a report shows.
+func (h handlers) sendCSV(c *fiber.Ctx, p lms.PersonID, all bool) error {
+	r, err := h.recordAt(c, p, momentOf(c.Query("through"), c.Query("known"), h.web.Now()))
+	if err != nil {
+		return err
+	}
+	years := r.shown(all)
+	if year := c.QueryInt("year"); year != 0 {
+		if !slices.Contains(years, year) {
+			return lms.ErrNotFound
+		}
+		years = []int{year}
+	}
+	var file bytes.Buffer
+	lang := h.web.Lang(c)
+	if err := writeSheet(&file, r, years, func(key string) string { return h.Words.Text(lang, key) }); err != nil {
+		return err
+	}
+	return h.send(c, sheet.ContentType, fmt.Sprintf("training-report-%d-%s.csv", r.MOPDID, r.Through), file.Bytes())
+}
+
+// sendPDF makes a report a file.
+func (h handlers) sendPDF(c *fiber.Ctx, page printedPage) error {
+	if h.PDF == nil {
+		return lms.ErrNotFound
+	}
+	lang := h.web.Lang(c)
+	foot := fmt.Sprintf("%s · %s %d · %s %d", page.Record.Name, h.Words.Text(lang, "registry.report.mopd_id"), page.Record.MOPDID, h.Words.Text(lang, "registry.report.title"), page.Year.Year)
+	if page.Code != "" {
+		foot += " · " + page.Code.String()
+	}
+	paper, err := h.web.Paper(c, "registry/printed", foot, page)
+	if err != nil {
+		return err
+	}
+	file, err := h.PDF.Print(c.UserContext(), paper)
+	if err != nil {
+		return err
+	}
+	return h.send(c, "application/pdf", fmt.Sprintf("training-report-%d-%d.pdf", page.Record.MOPDID, page.Year.Year), file)
+}
+
+func (h handlers) send(c *fiber.Ctx, contentType, name string, file []byte) error {
+	c.Set(fiber.HeaderContentType, contentType)
+	c.Set(fiber.HeaderContentDisposition, `attachment; filename="`+name+`"`)
+	return c.Send(file)
+}
+
 func (h handlers) safeSleep(c *fiber.Ctx) error {
-	return h.safeSleepOf(c, web.Viewer(c).Person, "/report/safe-sleep")
+	return h.safeSleepOf(c, web.Viewer(c).ID, "/report/safe-sleep", "/report")
 }
 
 // safeSleepOfPerson is the history of somebody else, for those who look after people.
 func (h handlers) safeSleepOfPerson(c *fiber.Ctx) error {
-	id, err := number[lms.PersonID](c)
+	id, err := h.lookedAt(c)
 	if err != nil {
 		return err
 	}
-	p, err := h.People.LookAtPerson(c.UserContext(), *web.Viewer(c), id, web.From(c), h.web.Now())
-	if err != nil {
-		return err
-	}
-	return h.safeSleepOf(c, p, fmt.Sprintf("/people/%d/safe-sleep", p.ID))
+	return h.safeSleepOf(c, id, fmt.Sprintf("/people/%d/safe-sleep", id), fmt.Sprintf("/people/%d/record", id))
 }
 
-func (h handlers) safeSleepOf(c *fiber.Ctx, p lms.Person, base string) error {
-	page := safeSleepPage{momentPage: h.momentPage(c, p, base)}
-	err := pg.InTx(c.UserContext(), h.DB, func(tx pgx.Tx) error {
-		r, err := h.Record(c.UserContext(), tx, p.ID, page.Moment)
-		page.SafeSleep, page.Rows = r.SafeSleep, r.Trainings
-		return err
-	})
-	if err != nil {
+func (h handlers) safeSleepOf(c *fiber.Ctx, p lms.PersonID, base, back string) (err error) {
+	page := safeSleepPage{momentPage: h.momentPage(c, p, base), Back: back}
+	if page.Record, err = h.recordAt(c, p, page.Moment); err != nil {
 		return err
 	}
 	return h.web.Render(c, "registry/safe_sleep", page)

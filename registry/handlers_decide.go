@@ -57,6 +57,9 @@ func (h handlers) waiting(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if page.Rows, err = countWaitingRows(c.UserContext(), h.DB); err != nil {
+		return err
+	}
 	page.More = len(list) > waitingOnPage
 	page.List = list[:min(len(list), waitingOnPage)]
 	return h.web.Render(c, "registry/waiting", page)
@@ -77,6 +80,9 @@ func (h handlers) creditPage(c *fiber.Ctx, wrong map[string]string, refused stri
 			return err
 		}
 		if page.History, err = selectDecided(ctx, tx, id); err != nil {
+			return err
+		}
+		if page.AtOnce, err = selectOverlapping(ctx, tx, page.Credit); err != nil {
 			return err
 		}
 		if page.Reviews, err = selectReviews(ctx, tx, id); err != nil {
@@ -138,6 +144,7 @@ type waitingPage struct {
 	web.Page
 	web.Pager
 	List []Waiting
+	Rows int // of imports, that wait for somebody to say whose they are
 }
 
 // Days is how long a credit has waited.
@@ -149,7 +156,8 @@ type creditPage struct {
 	Person  lms.Person
 	History []Decided
 	Reviews []Review
-	Release []Change // what crediting all that was claimed would change
+	AtOnce  []claimed // attended while this one was
+	Release []Change  // what crediting all that was claimed would change
 	Deny    []Change
 	Form    web.Fields
 	Refused string

@@ -24,34 +24,52 @@ func (h handlers) makePrint(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if c.FormValue("as") == "pdf" {
+		return c.Redirect(addressOfPDF(code), fiber.StatusSeeOther)
+	}
 	return c.Redirect("/report/printed/"+string(code), fiber.StatusSeeOther)
 }
 
+func addressOfPDF(code Code) string { return "/report/printed/" + string(code) + "/report.pdf" }
+
 // printed shows a report of one's own that was made to be printed.
 func (h handlers) printed(c *fiber.Ctx) error {
-	v, err := h.Verify(c.UserContext(), ReadCode(c.Params("code")), h.web.Now())
+	page, err := h.printedOf(c)
 	if err != nil {
 		return err
 	}
-	page := reportPage{momentPage: momentPage{Page: h.web.Page(c), Person: v.Who, Base: "/report", Moment: v.Moment}, Code: v.Code, Origin: h.AppURL.Host}
-	if v.Person != page.Viewer.ID {
-		return lms.ErrNotFound
-	}
-	page.Bar = web.NewYearBar(v.Record.Standing(v.Year), v.Through)
-	page.Year, page.SafeSleep = v.Record.Year(v.Year), v.Record.SafeSleep
-	if page.Rows, page.Later, err = reportRows(v.Record, v.Year); err != nil {
+	return h.web.Render(c, "registry/printed", page)
+}
+
+func (h handlers) printedPDF(c *fiber.Ctx) error {
+	page, err := h.printedOf(c)
+	if err != nil {
 		return err
 	}
-	return h.web.Render(c, "registry/report", page)
+	return h.sendPDF(c, page)
+}
+
+func (h handlers) printedOf(c *fiber.Ctx) (page printedPage, err error) {
+	v, err := h.Verify(c.UserContext(), ReadCode(c.Params("code")), h.web.Now())
+	if err != nil {
+		return page, err
+	}
+	page = printedPage{Page: h.web.Page(c), Code: v.Code, Origin: h.AppURL.Host}
+	if v.Owner != page.Viewer.ID {
+		return page, lms.ErrNotFound
+	}
+	if h.PDF != nil {
+		page.PDF = addressOfPDF(v.Code)
+	}
+	page.View, err = viewOf(v.Record, v.Print.Year)
+	return page, err
 }
 
 type verifyPage struct {
 	web.Page
 	Form     web.Fields
 	Verified *Verified
-	Year     AllocatedYear
-	Rows     []reportRow
-	Later    []reportRow
+	View
 }
 
 // verify is where anyone checks a printed report.
@@ -68,8 +86,8 @@ func (h handlers) verify(c *fiber.Ctx) error {
 		case err != nil:
 			return err
 		default:
-			page.Verified, page.Year = &v, v.Record.Year(v.Print.Year)
-			if page.Rows, page.Later, err = reportRows(v.Record, v.Print.Year); err != nil {
+			page.Verified = &v
+			if page.View, err = viewOf(v.Record, v.Print.Year); err != nil {
 				return err
 			}
 		}

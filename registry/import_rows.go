@@ -21,9 +21,11 @@ var (
 	ErrRecordSettled = lms.NewError(lms.Conflict, "record_settled") // it was decided about meanwhile
 )
 
-// recordColumns are those that a file of records must have. It may have sponsor,
-// course_code, starts, ends, safe_sleep and reference too.
-var recordColumns = []string{"mopd_id", "given", "family", "title", "hours", "completed_on"}
+// The columns that a file of records must have, and those that it may have too.
+var (
+	recordColumns = []string{"mopd_id", "given", "family", "title", "hours", "completed_on"}
+	moreColumns   = []string{"sponsor", "course_code", "starts", "ends", "safe_sleep", "reference"}
+)
 
 const (
 	longestTitle = 300

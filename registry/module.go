@@ -53,6 +53,12 @@ type Mailer interface {
 	CanText() bool
 }
 
+// PDF makes a file of a page that is whole in itself.
+type PDF interface {
+	// Print errors: lms.ErrUnavailable.
+	Print(ctx context.Context, html string) ([]byte, error)
+}
+
 // Dependencies are what the registry needs of others.
 type Dependencies struct {
 	DB     *pgxpool.Pool
@@ -62,6 +68,7 @@ type Dependencies struct {
 	Mail   Mailer
 	Words  *words.Catalog
 	AppURL *url.URL
+	PDF    PDF // nil: none is made, and reports are printed by the browser
 }
 
 // Service holds the use cases.
@@ -74,6 +81,7 @@ func New(d Dependencies) *Service { return &Service{d} }
 func (s *Service) Routes(w *web.Server) {
 	h := handlers{s, w}
 	w.Get("/report", lms.Learn, h.report)
+	w.Download("/report.csv", lms.Learn, h.reportCSV)
 	w.Get("/report/safe-sleep", lms.Learn, h.safeSleep)
 	w.Get("/people/:id/safe-sleep", lms.LookUp, h.safeSleepOfPerson)
 	w.Get("/report/credits/:id/review", lms.Learn, h.reviewForm)
@@ -81,12 +89,25 @@ func (s *Service) Routes(w *web.Server) {
 
 	w.Post("/report/print", lms.Learn, h.makePrint)
 	w.Get("/report/printed/:code", lms.Learn, h.printed)
+	w.Download("/report/printed/:code/report.pdf", lms.Learn, h.printedPDF)
 	w.Get("/verify", lms.Browse, h.verify)
 
 	w.Get("/records", lms.Identify, h.waiting)
 	w.Get("/people/:id/record", lms.LookUp, h.recordOf)
+	w.Download("/people/:id/record.csv", lms.LookUp, h.recordCSV)
+	w.Download("/people/:id/record.pdf", lms.LookUp, h.recordPDF)
 	w.Get("/people/:id/work", lms.LookUp, h.work)
 	w.Post("/people/:id/work", lms.Correct, h.recordWork)
+	w.Get("/records/imports", lms.Identify, h.imports)
+	w.Post("/records/imports", lms.Identify, h.pasteImport)
+	w.PutChunk("/records/imports/files/:name", lms.Identify, h.putImport)
+	w.Get("/records/imports/:id", lms.Identify, h.importOf)
+	w.Post("/records/imports/:id/order", lms.Correct, h.orderImport)
+	w.Post("/records/imports/:id/drop", lms.Identify, h.dropImport)
+	w.Post("/records/imports/:id/undo", lms.Correct, h.undoImport)
+	w.Get("/records/imports/:id/rows/:line", lms.Identify, h.row)
+	w.Post("/records/imports/:id/rows/:line", lms.Correct, h.resolveRow)
+	w.Get("/records/rows", lms.Identify, h.nextRow)
 	w.Get("/records/:id", lms.Identify, h.credit)
 	w.Post("/records/:id", lms.Correct, h.decide)
 }

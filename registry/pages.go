@@ -1,9 +1,7 @@
 package registry
 
 import (
-	"fmt"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"mopd/lms"
@@ -13,61 +11,69 @@ import (
 // momentPage is a page about somebody as of a moment.
 type momentPage struct {
 	web.Page
-	Person lms.Person
+	Person lms.PersonID
 	Base   string // address of the page
 	Moment Moment
 	Asked  bool // another moment than now
 }
 
-// Own tells whether the viewer looks at their own report.
-func (p momentPage) Own() bool { return p.Person.ID == p.Viewer.ID }
-
 // KnownTyped is the instant as a form takes it.
 func (p momentPage) KnownTyped() string { return p.Moment.Known.In(lms.Central).Format(typedInstant) }
 
+// View is a year of somebody's record, as every report shows it (templates/_record.html).
+type View struct {
+	Record Record
+	Bar    web.YearBar
+	Year   AllocatedYear
+	Rows   []reportRow
+	Later  []reportRow // of later years, that made up something of this one
+}
+
+func viewOf(r Record, year int) (v View, err error) {
+	v = View{Record: r, Bar: web.NewYearBar(r.Standing(year), r.Through), Year: r.Year(year)}
+	v.Rows, v.Later, err = reportRows(r, year)
+	return v, err
+}
+
+// reportPage is a report whose year and moment can be chosen.
 type reportPage struct {
 	momentPage
-	Code        Code   // of a report that was made to be printed
-	Origin      string // where the code is checked
-	Years       []int  // that can be chosen
-	Bar         web.YearBar
-	Year        AllocatedYear
-	SafeSleep   lms.SafeSleep
-	Rows        []reportRow
-	Later       []reportRow // of later years, that made up something of this one
-	UnderReview []lms.CreditID
+	View
+	Years []int // that can be chosen
+	PDF   bool  // can be made
 }
 
-// MayAsk tells whether the viewer can ask a registrar to look at a credit.
-func (p reportPage) MayAsk(r reportRow) bool {
-	return p.Own() && r.Status != lms.Credited && !slices.Contains(p.UnderReview, r.ID)
-}
-
-// Asks tells whether a credit waits for a registrar's answer.
-func (p reportPage) Asks(r reportRow) bool { return slices.Contains(p.UnderReview, r.ID) }
-
-// At is the address of a year's report at the same moment.
-func (p reportPage) At(year int) string {
-	q := url.Values{"year": {strconv.Itoa(year)}}
+// At is the address of a year's report at the same moment, as a file where an ending says
+// so; year 0 is all that can be chosen.
+func (p reportPage) At(ending string, year int) string {
+	q := url.Values{}
+	if year != 0 {
+		q.Set("year", strconv.Itoa(year))
+	}
 	if p.Asked {
 		q.Set("through", p.Moment.Through.String())
 		q.Set("known", p.KnownTyped())
 	}
-	return p.Base + "?" + q.Encode()
-}
-
-// SafeSleepAt is the address of the history of safe sleep training.
-func (p reportPage) SafeSleepAt() string {
-	if p.Base == "/report" {
-		return "/report/safe-sleep"
+	if len(q) == 0 {
+		return p.Base + ending
 	}
-	return fmt.Sprintf("/people/%d/safe-sleep", p.Person.ID)
+	return p.Base + ending + "?" + q.Encode()
 }
 
+// printedPage is a report as it is printed and as a file.
+type printedPage struct {
+	web.Page
+	View
+	Code   Code   // "" if nobody can check it
+	Origin string // where the code is checked
+	PDF    string // address of the file; "" if none can be made
+}
+
+// safeSleepPage is the history of somebody's safe sleep training.
 type safeSleepPage struct {
 	momentPage
-	SafeSleep lms.SafeSleep
-	Rows      []training
+	Record Record
+	Back   string // address of the report
 }
 
 // reportRow is a credit with where it counts.
@@ -76,7 +82,13 @@ type reportRow struct {
 	From  lms.Date // first creditable day, where the same course stood in the way
 	Parts []Part
 	Here  lms.Hours // of it, for the year of the report
+	Link  string    // to the credit, for who looks after records
+	Ask   string    // where its person asks a registrar to look at it
+	Asked bool      // they did, and it waits
 }
+
+// SourceText is the key of the words for where the credit comes from.
+func (r reportRow) SourceText() string { return "registry.report.source_" + r.Source }
 
 // Elsewhere tells whether some of the credit counts for another year than its own.
 func (r reportRow) Elsewhere() bool {

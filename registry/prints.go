@@ -48,7 +48,8 @@ func (c Code) String() string {
 // Print is a report that was made to be printed.
 type Print struct {
 	Code   Code
-	Person lms.PersonID
+	Person lms.PersonID // the profile whose report it is
+	Owner  lms.PersonID // whose profile that is today
 	Year   int
 	MadeAt time.Time
 	Moment
@@ -65,10 +66,10 @@ func (s *Service) MakePrint(ctx context.Context, v lms.Viewer, p lms.PersonID, y
 	})
 }
 
-// Verified is a printed report as it was, and whether newer facts exist.
+// Verified is a printed report as it was, and whether newer facts exist. Another name or
+// MOPD ID is none: it changes nothing of the training.
 type Verified struct {
 	Print
-	Who    lms.Person
 	Record Record
 	Newer  bool // what was completed through the same day is known otherwise by now
 }
@@ -81,13 +82,10 @@ func (s *Service) Verify(ctx context.Context, code Code, now time.Time) (v Verif
 		if v.Print, err = selectPrint(ctx, tx, code); err != nil {
 			return err
 		}
-		if v.Who, err = s.People.Person(ctx, tx, v.Person); err != nil {
-			return err
-		}
 		if v.Record, err = s.Record(ctx, tx, v.Person, v.Moment); err != nil {
 			return err
 		}
-		today, err := s.Record(ctx, tx, v.Person, Moment{v.Through, now})
+		today, err := s.Record(ctx, tx, v.Owner, Moment{v.Through, now})
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package registry
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"mopd/lms"
@@ -21,6 +22,7 @@ func Now(now time.Time) Moment { return Moment{lms.DateOf(now), now} }
 // Recorded is a credit with what the latest decision known of it says.
 type Recorded struct {
 	ID         lms.CreditID
+	Source     string // sourceEnrollment or sourceImport
 	EarnedOn   lms.Date
 	EarnedAt   time.Time
 	Title      string
@@ -46,9 +48,34 @@ func (r Recorded) Again() (lms.Date, error) {
 	return lms.ParseDate(args.From)
 }
 
+// Employed is where and when somebody works or worked.
+type Employed struct {
+	Employer string // "" if it is not known
+	HiredOn  lms.Date
+	LeftOn   lms.Date // last day; zero: it goes on
+}
+
+// days are those of the employment.
+func (e Employed) days() lms.DateRange {
+	if e.LeftOn.IsZero() {
+		return lms.DateRange{From: e.HiredOn, Until: lms.Date{Year: 9999, Month: 12, Day: 31}}
+	}
+	return lms.DateRange{From: e.HiredOn, Until: e.LeftOn.AddDays(1)}
+}
+
+// account is how somebody is known.
+type account struct {
+	MadeAt time.Time
+	Name   string
+	MOPDID lms.MOPDID `db:"mopd_id"`
+}
+
 // Record is what is known of somebody's training at a moment.
 type Record struct {
 	Moment
+	Name      string     // at the moment
+	MOPDID    lms.MOPDID // the main one at the moment
+	Employed  []Employed // where the hire date is known
 	Credits   []Recorded // as they were completed
 	Trainings []training // of these, of courses marked safe sleep
 	SafeSleep lms.SafeSleep
@@ -82,35 +109,42 @@ func (r Record) Standing(year int) lms.YearStanding {
 
 // Would is for which years clock hours would count that are earned next, in a year: the
 // earlier ones first (rules §2).
-func (r Record) Would(hours lms.Hours, year int) (parts []lms.YearHours) {
-	for _, owed := range r.Standing(year).Owed {
-		if given := min(owed.Hours, hours); given > 0 {
-			parts, hours = append(parts, lms.YearHours{Year: owed.Year, Hours: given}), hours-given
-		}
-	}
-	if hours > 0 {
-		parts = append(parts, lms.YearHours{Year: year, Hours: hours})
-	}
+func (r Record) Would(hours lms.Hours, year int) []lms.YearHours {
+	parts, _ := r.Standing(year).Earn(hours)
 	return parts
 }
 
 // facts are what a record is computed from.
 type facts struct {
+	account
 	policies lms.Policies
-	employed []lms.DateRange // known with a hire date
-	madeOn   lms.Date        // the account
+	employed []Employed
 	credits  []Recorded
+}
+
+// with is the facts as they are once a credit's hours that count are others.
+func (f facts) with(id lms.CreditID, hours lms.Hours) facts {
+	f.credits = slices.Clone(f.credits)
+	for i := range f.credits {
+		if f.credits[i].ID == id {
+			f.credits[i].Hours = hours
+		}
+	}
+	return f
 }
 
 // record computes a record from what is known at a moment (rules §1, §2, §6).
 func record(f facts, m Moment) (Record, error) {
-	first := f.madeOn.Year
+	madeOn := lms.DateOf(f.MadeAt)
+	first := madeOn.Year
+	var days []lms.DateRange
 	for _, e := range f.employed {
-		first = min(first, e.From.Year)
+		first = min(first, e.HiredOn.Year)
+		days = append(days, e.days())
 	}
 	var requirements []Requirement
 	for year := first; year <= m.Through.Year; year++ {
-		r, err := requirementOf(year, f.employed, f.madeOn, f.policies)
+		r, err := requirementOf(year, days, madeOn, f.policies)
 		if err != nil {
 			return Record{}, err
 		}
@@ -126,5 +160,5 @@ func record(f facts, m Moment) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	return Record{m, f.credits, trained, safeSleepOn(m.Through, trained), Allocate(requirements, standing)}, nil
+	return Record{m, f.Name, f.MOPDID, f.employed, f.credits, trained, safeSleepOn(m.Through, trained), Allocate(requirements, standing)}, nil
 }

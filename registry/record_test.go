@@ -31,6 +31,13 @@ func (w world) hired(p lms.Person, day string, known time.Time) {
 	})
 }
 
+// renamed gives somebody another name, as it becomes known at an instant.
+func (w world) renamed(p lms.Person, given, family string, known time.Time) {
+	w.t.Helper()
+	_, err := w.db.Exec(w.t.Context(), `INSERT INTO accounts.names (person, given, family, recorded_at) VALUES ($1, $2, $3, $4)`, p.ID, given, family, known)
+	require.NoError(w.t, err)
+}
+
 // completedAt posts a completion of a day, and the posting becomes known then.
 func (w world) completedAt(p lms.Person, hours lms.Hours, day string) lms.EnrollmentID {
 	w.t.Helper()
@@ -60,6 +67,7 @@ func TestAReportOfAnEarlierMomentStaysAsItWasWhateverComesLater(t *testing.T) {
 		return insertDecision(t.Context(), tx, corrected, decision{Status: lms.Credited, Hours: 32, Policy: 3}, at("2027-06-01", t))
 	})
 	keep("2027-06-02")
+	w.renamed(p, "Maya", "Brooks", at("2027-06-15", t))
 	w.completedAt(other, 4, "2027-07-01")
 	w.in(func(tx pgx.Tx) error {
 		if err := w.Merge(t.Context(), tx, other.ID, p.ID, at("2028-02-01", t)); err != nil {
@@ -72,6 +80,10 @@ func TestAReportOfAnEarlierMomentStaysAsItWasWhateverComesLater(t *testing.T) {
 	for i, m := range moments {
 		require.Equal(t, kept[i], w.recordAt(p, m), m)
 	}
+	require.Equal(t, p.Name(), kept[2].Name, "as it was then")
+	require.Equal(t, "Maya Brooks", w.recordAt(p, later).Name)
+	require.Equal(t, p.MOPDID, w.recordAt(p, later).MOPDID, "that of the other profile is an alias")
+	require.Equal(t, p.Name(), w.recordAt(p, Moment{lmstest.Today, lmstest.Now.AddDate(0, -1, 0)}).Name, "the first one, before there was any")
 	require.Equal(t, lms.Hours(48), kept[0].Year(2026).Hours, "no hire date was known")
 	require.True(t, kept[0].Year(2026).Missing)
 	require.Equal(t, lms.Hours(36), kept[1].Year(2026).Hours, "hired in April: nine months")

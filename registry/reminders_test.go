@@ -264,7 +264,7 @@ func TestWhoIsShortOfTheYearsHoursIsToldHowMuchIsMissing(t *testing.T) {
 	require.Len(t, o.letters, 3)
 	require.Equal(t, "10.75 clock hours to go by December 31, 2026", o.letters[0].Subject)
 	require.Contains(t, o.letters[0].Lines, "For 2026 you have 1.25 of 12.0 clock hours.")
-	require.Equal(t, "https://learn.example.org/courses", o.letters[0].Button.URL)
+	require.Equal(t, "https://learn.example.org/plan", o.letters[0].Button.URL)
 	remind("2027-11-10")
 	require.Len(t, o.letters, 4)
 	require.Equal(t, "22.75 clock hours to go by December 31, 2027", o.letters[3].Subject)

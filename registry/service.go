@@ -92,7 +92,7 @@ func (s *Service) Posted(ctx context.Context, tx pgx.Tx, e lms.EnrollmentID) (lm
 }
 
 // Post records the credit of a completed enrollment with the decision about it and
-// the block that it raises, in the caller's transaction. Completions of the same
+// the block that it raises, and tells the person, in the caller's transaction. Completions of the same
 // person that are older and still to be posted come first, so that the order of jobs
 // decides nothing. What is posted already is left as it is: repeating is harmless.
 //
@@ -156,14 +156,17 @@ func (s *Service) PostMissing(ctx context.Context, now time.Time) error {
 	})
 }
 
-// record writes a credit of a person down. Its facts keep the profile under which the
-// course was completed.
+// record writes a credit of a person down and tells them. Its facts keep the profile under
+// which the course was completed.
 func (s *Service) record(ctx context.Context, tx pgx.Tx, who lms.PersonID, c claim, d decision, now time.Time) error {
 	id, err := insertCredit(ctx, tx, c, now)
 	if err != nil {
 		return guards.Explain(err)
 	}
-	return s.settle(ctx, tx, who, id, c, d, now)
+	if err := s.settle(ctx, tx, who, id, c, d, now); err != nil {
+		return err
+	}
+	return s.tell(ctx, tx, who, claimed{ID: id, Title: c.Title, EarnedOn: lms.DateOf(c.EarnedAt)}, d, now)
 }
 
 // settle writes down what is decided about a credit, with the guards that it raises.

@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mopd/lms"
-	"mopd/lms/mail"
 	"mopd/lms/pg"
 )
 
@@ -78,7 +77,7 @@ func (s *Service) Decide(ctx context.Context, v lms.Viewer, verdict Verdict, fro
 		if err := s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: "credit_" + string(d.Status), Subject: who, Object: creditObject(c.ID), Note: d.Note, At: now, From: from}); err != nil {
 			return err
 		}
-		return s.tell(ctx, tx, who, c, d)
+		return s.tell(ctx, tx, who, c, d, now)
 	})
 }
 
@@ -111,22 +110,6 @@ func (s *Service) put(ctx context.Context, tx pgx.Tx, who lms.PersonID, c claime
 		return d, lms.ErrEarnsAgain.With("From", from)
 	}
 	return d, guards.Explain(insertBlock(ctx, tx, c.ID, who, c.Course, during))
-}
-
-// tell mails a person what was decided about their credit.
-func (s *Service) tell(ctx context.Context, tx pgx.Tx, who lms.PersonID, c claimed, d decision) error {
-	p, err := s.People.Person(ctx, tx, who)
-	if err != nil || p.Email == "" {
-		return err
-	}
-	text := func(part string) string {
-		return s.Words.Text(p.Lang, "mail.credit."+part, "Title", c.Title, "Hours", d.Hours, "On", c.EarnedOn, "Note", d.Note)
-	}
-	return s.Mail.Post(ctx, tx, mail.Letter{
-		To: p.Email, Lang: p.Lang, Subject: text("subject"), Lines: []string{text(string(d.Status)), text("note")},
-		Button: &mail.Button{Label: text("button"), URL: s.AppURL.Scheme + "://" + s.AppURL.Host + fmt.Sprintf("/report?year=%d", c.EarnedOn.Year)},
-		After:  []string{text("appeal")},
-	})
 }
 
 // AskReview asks a registrar to look at what was decided about one's own credit.
@@ -169,12 +152,7 @@ func (s *Service) Effects(ctx context.Context, tx pgx.Tx, c claimed, hours lms.H
 	if err != nil {
 		return nil, err
 	}
-	for i := range f.credits {
-		if f.credits[i].ID == c.ID {
-			f.credits[i].Hours = hours
-		}
-	}
-	after, err := record(f, m)
+	after, err := record(f.with(c.ID, hours), m)
 	if err != nil {
 		return nil, err
 	}

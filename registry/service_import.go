@@ -224,6 +224,16 @@ func (s *Service) UndoImport(ctx context.Context, by lms.PersonID, id ImportID, 
 	})
 }
 
+// ImportOutcomes is how many rows of an import became what.
+func (s *Service) ImportOutcomes(ctx context.Context, id ImportID) (map[Outcome]int, error) {
+	return selectOutcomes(ctx, s.DB, id)
+}
+
+// UnreadableRows are the first rows of an import that cannot be read.
+func (s *Service) UnreadableRows(ctx context.Context, id ImportID) ([]Row, error) {
+	return selectRows(ctx, s.DB, id, RowUnreadable, 100, 0)
+}
+
 // WorkImport works some rows of an import, each person's in a transaction of its own,
 // and tells whether it is through. A kill loses none and repeats none.
 //
@@ -370,7 +380,7 @@ func (s *Service) takeBack(ctx context.Context, tx pgx.Tx, imp Import, rows []Ro
 			return err
 		}
 		if imp.Tells {
-			if err := s.tell(ctx, tx, who, c, d); err != nil {
+			if err := s.tell(ctx, tx, who, c, d, now); err != nil {
 				return err
 			}
 		}

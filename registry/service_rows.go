@@ -77,7 +77,7 @@ func (s *Service) judge(ctx context.Context, tx pgx.Tx, who lms.PersonID, id lms
 			if err := s.hold(ctx, tx, other.ID, other.Person, reasonAtOnce, now); err != nil {
 				return d, err
 			}
-			if err := s.tell(ctx, tx, who, other, decision{Status: lms.Held, Reason: reasonAtOnce}); err != nil {
+			if err := s.tell(ctx, tx, who, other, decision{Status: lms.Held, Reason: reasonAtOnce}, now); err != nil {
 				return d, err
 			}
 		}

@@ -3,7 +3,12 @@ package registry
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,22 +19,79 @@ import (
 	"mopd/lms"
 	"mopd/lms/jobs"
 	"mopd/lms/lmstest"
+	"mopd/lms/mail"
 	"mopd/lms/pg"
+	"mopd/lms/words"
 )
 
 func TestMain(m *testing.M) { lmstest.Main(m) }
 
 type world struct {
 	*Service
-	t  *testing.T
-	db *pgxpool.Pool
+	t      *testing.T
+	db     *pgxpool.Pool
+	posted *letters
 }
 
 func newWorld(t *testing.T) world {
 	db := lmstest.DB(t)
 	inserter, err := jobs.NewInserter(db, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	return world{New(Dependencies{DB: db, Jobs: inserter, Audit: trail{}}), t, db}
+	catalog, err := words.Load(map[string]fs.FS{"registry": Views})
+	require.NoError(t, err)
+	posted := &letters{}
+	return world{New(Dependencies{
+		DB: db, Jobs: inserter, Audit: trail{}, People: people{}, Mail: posted, Words: catalog, AppURL: &url.URL{Scheme: "https", Host: "learn.example.org"},
+	}), t, db, posted}
+}
+
+// people are found as their owner finds them.
+type people struct{}
+
+func (people) Person(ctx context.Context, tx pgx.Tx, id lms.PersonID) (p lms.Person, err error) {
+	p.ID = id
+	err = tx.QueryRow(ctx, `SELECT p.lang, coalesce(l.email, '') FROM accounts.people p LEFT JOIN accounts.logins l ON l.person = p.id WHERE p.id = $1`, id).Scan(&p.Lang, &p.Email)
+	return p, err
+}
+
+func (people) LookAtPerson(context.Context, lms.Viewer, lms.PersonID, string, time.Time) (lms.Person, error) {
+	return lms.Person{}, lms.ErrNotFound
+}
+
+func (people) Holder(ctx context.Context, tx pgx.Tx, id lms.MOPDID, given, family string) (p lms.Person, held bool, err error) {
+	err = tx.QueryRow(ctx, `SELECT n.person, n.given = $2 AND n.family = $3 FROM accounts.pub_mopd_ids m JOIN accounts.pub_people n ON n.person = m.person WHERE m.mopd_id = $1`, id, given, family).Scan(&p.ID, &held)
+	_, err = pg.One(p, err)
+	return p, held, err
+}
+
+func (people) Namesakes(context.Context, pgx.Tx, string, string) ([]lms.Person, error) {
+	return nil, nil
+}
+
+// letters remember what was posted, as if every transaction were committed.
+type letters struct {
+	mu  sync.Mutex
+	all []mail.Letter
+}
+
+func (l *letters) Post(_ context.Context, _ pgx.Tx, letter mail.Letter) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !strings.Contains(letter.To, "@") {
+		return mail.ErrAddress
+	}
+	l.all = append(l.all, letter)
+	return nil
+}
+
+// texts are the lines of every letter.
+func (l *letters) texts() (texts []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, letter := range l.all {
+		texts = append(texts, strings.Join(slices.Concat(letter.Lines, letter.After), "\n"))
+	}
+	return texts
 }
 
 // trail writes the audit trail as its owner does.
@@ -120,7 +182,7 @@ func TestACompletionEarnsWhatWasShownAtRegistration(t *testing.T) {
 	require.Len(t, rows, 1)
 	got := rows[0].Recorded
 	require.True(t, got.EarnedAt.Equal(lmstest.Now))
-	require.Equal(t, Recorded{ID: got.ID, EarnedOn: lmstest.Today, EarnedAt: got.EarnedAt, Title: c.Title, Sponsor: c.Sponsor, Claimed: 5, Hours: 5,
+	require.Equal(t, Recorded{ID: got.ID, Source: sourceEnrollment, EarnedOn: lmstest.Today, EarnedAt: got.EarnedAt, Title: c.Title, Sponsor: c.Sponsor, Claimed: 5, Hours: 5,
 		Status: lms.Credited, ReasonArgs: []byte("{}")}, got)
 }
 
@@ -330,3 +392,7 @@ func TestNothingOfACreditStaysWhenPostingFails(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Audit(context.Context, pgx.Tx, lms.AuditEntry) error { return f.err }
+
+func (l *letters) PostText(context.Context, pgx.Tx, mail.Text) error { return mail.ErrNoGateway }
+
+func (l *letters) CanText() bool { return false }

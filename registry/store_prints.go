@@ -14,8 +14,9 @@ func insertPrint(ctx context.Context, tx pgx.Tx, p Print, by lms.PersonID) error
 		p.Code, p.Person, p.Year, p.Through, p.Known, by, p.MadeAt)
 }
 
-// selectPrint is a print; whose it is follows the profile under which it was made.
+// selectPrint is a print. It stays that of the profile under which it was made; whose that
+// is today follows merges.
 func selectPrint(ctx context.Context, db pg.Querier, code Code) (Print, error) {
-	return pg.Row[Print](ctx, db, "select print", `SELECT code, (SELECT canonical FROM accounts.pub_identities i WHERE i.person = p.person) AS person, year, through, known, made_at
+	return pg.Row[Print](ctx, db, "select print", `SELECT code, person, (SELECT canonical FROM accounts.pub_identities i WHERE i.person = p.person) AS owner, year, through, known, made_at
 		FROM registry.prints p WHERE code = $1`, code)
 }

@@ -15,15 +15,14 @@ func selectFacts(ctx context.Context, db pg.Querier, p lms.PersonID, m Moment) (
 	if f.policies, err = pg.Rows[lms.Policy](ctx, db, "select policies known", `SELECT id, kind, value, effective_from AS "from" FROM registry.policies WHERE recorded_at <= $1 ORDER BY effective_from, id`, m.Known); err != nil {
 		return f, err
 	}
-	made, err := pg.Value[time.Time](ctx, db, "select account's beginning", `SELECT made_at FROM accounts.pub_accounts WHERE person = $1`, p)
-	if err != nil {
+	if f.account, err = pg.Row[account](ctx, db, "select account known", `SELECT a.made_at, k.given || ' ' || k.family AS name, k.mopd_id
+		FROM accounts.pub_accounts a, accounts.pub_person_at($1, $2) k WHERE a.person = $1`, p, m.Known); err != nil {
 		return f, err
 	}
-	f.madeOn = lms.DateOf(made)
 	if f.employed, err = selectEmployed(ctx, db, p, m.Known); err != nil {
 		return f, err
 	}
-	f.credits, err = pg.Rows[Recorded](ctx, db, "select credits known", `SELECT c.id, c.earned_on, c.earned_at, c.title, c.sponsor, c.quarters AS claimed, d.quarters AS hours, d.status, d.reason, d.reason_args, d.note, c.safe_sleep
+	f.credits, err = pg.Rows[Recorded](ctx, db, "select credits known", `SELECT c.id, c.source, c.earned_on, c.earned_at, c.title, c.sponsor, c.quarters AS claimed, d.quarters AS hours, d.status, d.reason, d.reason_args, d.note, c.safe_sleep
 		FROM registry.credits c
 		JOIN LATERAL (SELECT * FROM registry.decisions WHERE credit = c.id AND recorded_at <= $3 ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
 		WHERE c.person IN (SELECT accounts.pub_profiles_at($1, $3)) AND c.earned_on <= $2 AND c.recorded_at <= $3
@@ -31,10 +30,10 @@ func selectFacts(ctx context.Context, db pg.Querier, p lms.PersonID, m Moment) (
 	return f, err
 }
 
-// selectEmployed is the days on which somebody was known to be employed: the newest
-// version of what was said of each work, where it has a hire date.
-func selectEmployed(ctx context.Context, db pg.Querier, p lms.PersonID, known time.Time) ([]lms.DateRange, error) {
-	return pg.Rows[lms.DateRange](ctx, db, "select employed", `SELECT e.hired_on AS "from", coalesce(e.left_on + 1, '9999-12-31'::date) AS until FROM registry.employments e
+// selectEmployed is where and when somebody was known to be employed: the newest version
+// of what was said of each work, where it has a hire date.
+func selectEmployed(ctx context.Context, db pg.Querier, p lms.PersonID, known time.Time) ([]Employed, error) {
+	return pg.Rows[Employed](ctx, db, "select employed", `SELECT e.employer, e.hired_on, e.left_on FROM registry.employments e
 		WHERE e.person IN (SELECT accounts.pub_profiles_at($1, $2)) AND e.recorded_at <= $2 AND e.hired_on IS NOT NULL
 			AND NOT EXISTS (SELECT FROM registry.employments n WHERE n.replaces = e.id AND n.recorded_at <= $2)
 		ORDER BY e.hired_on, e.id`, p, known)

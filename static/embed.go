@@ -8,10 +8,12 @@ package static
 import (
 	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -79,6 +81,25 @@ func URL(name string) string {
 	}
 	return f.url
 }
+
+// Inlined gives the text of a style sheet with the files that it asks for inside, for a
+// page that can load nothing. It panics on an unknown name, as URL does.
+func Inlined(name string) string {
+	sheet, known := files[name]
+	if !known {
+		panic(fmt.Sprintf("static: no asset is named %q", name))
+	}
+	return asked.ReplaceAllStringFunc(string(sheet.content), func(url string) string {
+		f, known := files[strings.TrimPrefix(asked.FindStringSubmatch(url)[1], "./")]
+		if !known {
+			return url
+		}
+		return "url(data:" + f.contentType + ";base64," + base64.StdEncoding.EncodeToString(f.content) + ")"
+	})
+}
+
+// asked matches a file that a style sheet asks for.
+var asked = regexp.MustCompile(`url\(["']?([^"')]+)["']?\)`)
 
 // Open gives the content of an asset and its content type; ok is false when
 // there is none of that name. The content is shared: do not change it.

@@ -72,3 +72,13 @@ func TestTheStyleSheetStaysSmall(t *testing.T) {
 	css, _, _ := Open("styles.css")
 	require.Less(t, len(css), 150_000)
 }
+
+func TestAnInlinedStyleSheetAsksForNothing(t *testing.T) {
+	t.Parallel()
+	sheet := Inlined("styles.css")
+	for _, name := range regexp.MustCompile(`url\(["']?([^"')]+)`).FindAllStringSubmatch(sheet, -1) {
+		require.True(t, strings.HasPrefix(name[1], "data:"), name[1])
+	}
+	require.Contains(t, sheet, "data:font/woff2;base64,")
+	require.Panics(t, func() { Inlined("missing.css") })
+}

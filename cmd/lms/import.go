@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"mopd/cmd/internal/app"
@@ -15,7 +16,8 @@ import (
 )
 
 type importCommands struct {
-	People importPeopleCommand `cmd:"" help:"Import people of an earlier registry, who may then claim their profiles. It may be run again: what is there is left as it is."`
+	Records importRecordsCommand `cmd:"" help:"Bring records of training from elsewhere. It may be run again: what is there is left as it is."`
+	People  importPeopleCommand  `cmd:"" help:"Import people of an earlier registry, who may then claim their profiles. It may be run again: what is there is left as it is."`
 }
 
 type importPeopleCommand struct {
@@ -55,4 +57,75 @@ func (c *importPeopleCommand) Run(ctx context.Context, _ *slog.Logger) (err erro
 		return fmt.Errorf("%d rows were not imported", len(done.Problems))
 	}
 	return nil
+}
+
+type importRecordsCommand struct {
+	app.Settings
+	Preview bool   `help:"Only tell what would become of the rows; it can be looked at and imported on the page of imports."`
+	Tell    bool   `help:"Tell the people by e-mail."`
+	File    string `arg:"" help:"CSV file with the columns mopd_id, given, family, title, hours and completed_on; also sponsor, course_code, starts, ends, safe_sleep and reference." type:"existingfile"`
+}
+
+// Run is called by kong.
+func (c *importRecordsCommand) Run(ctx context.Context, log *slog.Logger) error {
+	file, err := os.Open(c.File)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	a, err := app.New(ctx, c.Settings, time.Now, log)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	id, err := a.Registry.ReadImport(ctx, 0, filepath.Base(c.File), file, "", time.Now())
+	if err != nil {
+		return err
+	}
+	if err := workImport(ctx, a.Registry, id); err != nil {
+		return err
+	}
+	if !c.Preview {
+		if err := a.Registry.OrderImport(ctx, 0, id, c.Tell, "", time.Now()); err != nil {
+			return err
+		}
+		if err := workImport(ctx, a.Registry, id); err != nil {
+			return err
+		}
+	}
+	return tellImport(ctx, a, id)
+}
+
+// workImport works an import to its end, beside workers that may do so too.
+func workImport(ctx context.Context, r *registry.Service, id registry.ImportID) error {
+	for {
+		if ended, err := r.WorkImport(ctx, id, time.Now()); ended || err != nil {
+			return err
+		}
+	}
+}
+
+// tellImport prints what became of an import's rows.
+func tellImport(ctx context.Context, a *app.App, id registry.ImportID) error {
+	catalog, err := words.Load(app.Views())
+	if err != nil {
+		return err
+	}
+	counts, err := a.Registry.ImportOutcomes(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, o := range registry.Outcomes {
+		if counts[o] > 0 {
+			fmt.Printf("%6d  %s\n", counts[o], catalog.Text("en", "registry.outcome."+string(o)))
+		}
+	}
+	unread, err := a.Registry.UnreadableRows(ctx, id)
+	for _, row := range unread {
+		fmt.Fprintf(os.Stderr, "line %d: %s\n", row.Line, catalog.Text("en", row.WhyKey()))
+	}
+	if err == nil && len(unread) > 0 {
+		err = fmt.Errorf("%d rows cannot be read", counts[registry.RowUnreadable])
+	}
+	return err
 }

@@ -94,6 +94,11 @@ func (c *doctorCommand) Run(ctx context.Context, log *slog.Logger) error {
 	} else {
 		fmt.Println("text messages: none, no gateway is set")
 	}
+	if a.PDF != nil {
+		fmt.Printf("PDF files: made by %s\n", a.PDF.Program())
+	} else {
+		fmt.Println("PDF files: none, there is no Chromium")
+	}
 	fmt.Printf("application: %s, content at %s\n", c.AppURL, a.Web.ContentURL("LABEL"))
 	fmt.Println("all is well")
 	return nil

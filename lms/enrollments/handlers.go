@@ -33,7 +33,11 @@ func (h handlers) home(c *fiber.Ctx) error {
 			page.add(courseOf(e, again, today), today)
 		}
 		standing, err := h.Registry.Standing(ctx, tx, page.Viewer.ID, page.Now)
+		if err != nil {
+			return err
+		}
 		page.Bar = web.NewYearBar(standing, today)
+		page.SafeSleep, err = h.Registry.SafeSleep(ctx, tx, page.Viewer.ID, page.Now)
 		return err
 	})
 	if err != nil {

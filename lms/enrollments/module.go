@@ -26,6 +26,8 @@ var Views embed.FS
 
 // Courses finds what a person registers for.
 type Courses interface {
+	// Open are the courses that are open for registration on a day.
+	Open(ctx context.Context, tx pgx.Tx, day lms.Date) ([]lms.Course, error)
 	// Course finds a course with its version and approval on a day.
 	// Errors: lms.ErrNotFound.
 	Course(ctx context.Context, tx pgx.Tx, code string, day lms.Date) (lms.Course, error)
@@ -41,6 +43,8 @@ type Registry interface {
 	EnqueuePosting(ctx context.Context, tx pgx.Tx, e lms.EnrollmentID) error
 	// Standing is how somebody's year stands. Errors: lms.ErrNotFound.
 	Standing(ctx context.Context, tx pgx.Tx, p lms.PersonID, now time.Time) (lms.YearStanding, error)
+	// SafeSleep is how somebody's safe sleep training stands. Errors: lms.ErrNotFound.
+	SafeSleep(ctx context.Context, tx pgx.Tx, p lms.PersonID, now time.Time) (lms.SafeSleep, error)
 }
 
 // Player stops a course that is set aside.
@@ -103,6 +107,8 @@ func (s *Service) Routes(w *web.Server) {
 	h := handlers{s, w}
 	w.Get("/", lms.Browse, h.home)
 	w.Get("/my-courses", lms.Learn, h.myCourses)
+	w.Get("/plan", lms.Learn, h.plan)
+	w.Get("/plan.ics", lms.Learn, h.planCalendar)
 	w.Post("/courses/:code/register", lms.Learn, h.register)
 	w.Post("/enrollments/:id/start", lms.Learn, h.start)
 	w.Post("/enrollments/:id/set-aside", lms.Learn, h.setAside)

@@ -8,10 +8,14 @@ import (
 // homePage is the home page; for nobody signed in only Page is set.
 type homePage struct {
 	web.Page
-	Active *course
-	Next   []course // ready
-	Bar    web.YearBar
+	Active    *course
+	Next      []course // ready
+	Bar       web.YearBar
+	SafeSleep lms.SafeSleep
 }
+
+// RenewsIn is the days for which safe sleep training is still valid.
+func (p homePage) RenewsIn() int { return lms.DateOf(p.Now).DaysUntil(p.SafeSleep.Through) }
 
 type myCoursesPage struct {
 	web.Page
@@ -28,6 +32,13 @@ type course struct {
 	CompletedOn lms.Date
 	EarnsAgain  lms.Date // first creditable day, where it would earn nothing today
 }
+
+// endsSoon is how many days before its last day a course is warned about: as many as before
+// the first reminder (rules §4).
+const endsSoon = 30
+
+// Ending tells whether the last day is near.
+func (c course) Ending() bool { return c.DaysLeft <= endsSoon }
 
 func courseOf(e lms.Enrollment, again map[lms.CourseID]lms.Date, today lms.Date) course {
 	c := course{Enrollment: e, DaysLeft: today.DaysUntil(e.LastDay), EarnsAgain: again[e.Course]}

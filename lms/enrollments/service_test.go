@@ -2,6 +2,7 @@ package enrollments
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -52,6 +53,10 @@ func (s standIn) Course(_ context.Context, _ pgx.Tx, code string, _ lms.Date) (l
 	return c, nil
 }
 
+func (s standIn) Open(context.Context, pgx.Tx, lms.Date) ([]lms.Course, error) {
+	return slices.SortedFunc(maps.Values(s.courses), func(a, b lms.Course) int { return int(a.ID - b.ID) }), nil
+}
+
 func (s standIn) Policies(_ context.Context, tx pgx.Tx) (lms.Policies, error) {
 	return lmstest.Policies(s.t, tx), nil
 }
@@ -79,6 +84,10 @@ func (s standIn) EnqueuePosting(_ context.Context, _ pgx.Tx, e lms.EnrollmentID)
 
 func (s standIn) Standing(context.Context, pgx.Tx, lms.PersonID, time.Time) (lms.YearStanding, error) {
 	return lms.YearStanding{}, nil
+}
+
+func (s standIn) SafeSleep(context.Context, pgx.Tx, lms.PersonID, time.Time) (lms.SafeSleep, error) {
+	return lms.SafeSleep{}, nil
 }
 
 func (s standIn) Fence(_ context.Context, _ pgx.Tx, p lms.PersonID) error {

@@ -40,6 +40,9 @@ func NewReader(from io.Reader, columns ...string) (*Reader, error) {
 	}
 	r := &Reader{csv.NewReader(buffered), map[string]int{}}
 	r.csv.FieldsPerRecord = -1
+	if start, _ := buffered.Peek(buffered.Size()); bytes.ContainsRune(firstLine(start), '\t') {
+		r.csv.Comma = '\t' // cells that were copied out of a spreadsheet
+	}
 	head, err := r.csv.Read()
 	if errors.Is(err, io.EOF) {
 		return nil, ErrColumn.With("Column", columns[0])
@@ -56,6 +59,11 @@ func NewReader(from io.Reader, columns ...string) (*Reader, error) {
 		}
 	}
 	return r, nil
+}
+
+func firstLine(text []byte) []byte {
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	return line
 }
 
 // Row is what a row says: by column, without spaces around; "" where there is none.

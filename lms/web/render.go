@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,7 +100,8 @@ type views struct {
 }
 
 // parseViews parses every template once for each language. A page is the layout
-// with the blocks that its file defines.
+// with the blocks that its file defines. Files whose names begin with "_" are no pages:
+// they hold what pages of the same feature share.
 func parseViews(features map[string]fs.FS) (*views, error) {
 	all := map[string]fs.FS{"web": Views}
 	for name, fsys := range features {
@@ -122,11 +124,15 @@ func parseViews(features map[string]fs.FS) (*views, error) {
 			if err != nil {
 				return nil, err
 			}
+			shared, err := fs.Glob(fsys, "templates/_*.html")
+			if err != nil {
+				return nil, err
+			}
 			for _, file := range files {
-				if name := path.Base(file); name == "layout.html" || name == "partials.html" {
+				if name := path.Base(file); name == "layout.html" || name == "partials.html" || slices.Contains(shared, file) {
 					continue
 				}
-				t, err := template.Must(base.Clone()).ParseFS(fsys, file)
+				t, err := template.Must(base.Clone()).ParseFS(fsys, append(slices.Clone(shared), file)...)
 				if err != nil {
 					return nil, fmt.Errorf("template %s/%s: %w", feature, file, err)
 				}
@@ -138,11 +144,15 @@ func parseViews(features map[string]fs.FS) (*views, error) {
 }
 
 func (v *views) render(out *bytes.Buffer, lang, name string, page any) error {
+	return v.renderAs(out, "layout", lang, name, page)
+}
+
+func (v *views) renderAs(out *bytes.Buffer, layout, lang, name string, page any) error {
 	t, ok := v.pages[lang][name]
 	if !ok {
 		return fmt.Errorf("no template %q", name)
 	}
-	if err := t.ExecuteTemplate(out, "layout", page); err != nil {
+	if err := t.ExecuteTemplate(out, layout, page); err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
 	return nil

@@ -47,8 +47,10 @@ func (s sessions) Viewer(_ context.Context, token string, _ time.Time) (lms.View
 }
 
 var probeViews = fstest.MapFS{
-	"templates/page.html": {Data: []byte(`{{define "title"}}{{t "probe.title"}}{{end}}{{define "main"}}<p id="word">{{.Word}}</p>{{template "csrf" .}}{{end}}`)},
-	"templates/half.html": {Data: []byte(`{{define "title"}}{{t "probe.title"}}{{end}}{{define "main"}}<p>Half a page</p>{{.Missing.Part}}{{end}}`)},
+	"templates/page.html":    {Data: []byte(`{{define "title"}}{{t "probe.title"}}{{end}}{{define "main"}}<p id="word">{{.Word}}</p>{{template "csrf" .}}{{end}}`)},
+	"templates/sheet.html":   {Data: []byte(`{{define "title"}}{{t "probe.title"}}{{end}}{{define "main"}}{{template "shared" .}}{{end}}`)},
+	"templates/_shared.html": {Data: []byte(`{{define "shared"}}<p id="word">{{.Word}}</p>{{end}}`)},
+	"templates/half.html":    {Data: []byte(`{{define "title"}}{{t "probe.title"}}{{end}}{{define "main"}}<p>Half a page</p>{{.Missing.Part}}{{end}}`)},
 	"messages/en.json": {Data: []byte(`{"probe.title": "Probe", "probe.js.stop": "Stop", "notice.done": "Done.", "error.busy": "Busy until {{.Until}}.",
 		"error.often": "Wait {{.Wait}}.", "probe.days": {"one": "{{.Count}} day", "other": "{{.Count}} days"}}`)},
 	"messages/es.json": {Data: []byte(`{"probe.title": "Sonda", "probe.js.stop": "Parar", "notice.done": "Hecho.", "error.busy": "Ocupado hasta el {{.Until}}.",
@@ -133,6 +135,13 @@ func hangProbes(s *Server) {
 		return s.Render(c, "probe/page", probePage{Page: s.Page(c), Word: c.Query("word")})
 	})
 	s.Get("/half", lms.Browse, func(c *fiber.Ctx) error { return s.Render(c, "probe/half", probePage{Page: s.Page(c)}) })
+	s.Get("/sheet", lms.Browse, func(c *fiber.Ctx) error {
+		sheet, err := s.Paper(c, "probe/sheet", c.Query("word"), probePage{Page: s.Page(c), Word: c.Query("word")})
+		if err != nil {
+			return err
+		}
+		return c.SendString(sheet)
+	})
 	s.Get("/strings", lms.Browse, func(c *fiber.Ctx) error { return c.JSON(s.Strings(c, "probe.js.")) })
 	s.Get("/from", lms.Browse, func(c *fiber.Ctx) error { return c.SendString(From(c)) })
 	s.Get("/mine", lms.Learn, say)

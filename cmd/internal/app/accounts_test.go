@@ -56,9 +56,15 @@ func (p *tab) follow(subject string) {
 
 func (p *tab) mail(subject string) mailbox.Message {
 	p.Helper()
+	return p.mailSays(subject, "")
+}
+
+// mailSays is the newest mail to Maya with a subject that says something.
+func (p *tab) mailSays(subject, text string) mailbox.Message {
+	p.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	m, err := p.box.mail.Wait(ctx, mayasEmail, func(m mailbox.Message) bool { return m.Subject == subject })
+	m, err := p.box.mail.Wait(ctx, mayasEmail, func(m mailbox.Message) bool { return m.Subject == subject && strings.Contains(m.Text, text) })
 	require.NoError(p, err)
 	return m
 }

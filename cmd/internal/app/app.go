@@ -23,6 +23,7 @@ import (
 	"mopd/lms/enrollments"
 	"mopd/lms/jobs"
 	"mopd/lms/mail"
+	"mopd/lms/pdf"
 	"mopd/lms/pg"
 	"mopd/lms/secrets"
 	"mopd/lms/web"
@@ -78,6 +79,8 @@ type Settings struct {
 
 	TextGatewayURL   string `help:"Gateway that takes text messages as JSON; without it none are sent." name:"text-gateway-url" env:"TEXT_GATEWAY_URL" placeholder:"https://…"`
 	TextGatewayToken string `help:"Bearer token for the gateway." env:"TEXT_GATEWAY_TOKEN" placeholder:"…"`
+
+	Chromium string `help:"Chromium that makes PDF files of reports; looked for in PATH if not set, none: no PDF is made." env:"CHROMIUM" placeholder:"/usr/bin/chromium"`
 }
 
 // App is the whole product in one process.
@@ -93,6 +96,7 @@ type App struct {
 	Payments    *payments.Service
 	Mail        *mail.Outbox
 	Keys        *secrets.Keyring
+	PDF         *pdf.Printer // nil if there is no Chromium
 
 	jobs *jobs.Client
 	now  func() time.Time
@@ -115,6 +119,9 @@ func New(ctx context.Context, s Settings, now func() time.Time, log *slog.Logger
 	}
 	a := &App{now: now, log: log}
 	if a.Keys, err = secrets.Parse(s.DataKeys); err != nil {
+		return nil, err
+	}
+	if a.PDF, err = pdf.Find(s.Chromium); err != nil {
 		return nil, err
 	}
 	if a.DB, a.Blobs, err = s.Open(ctx); err != nil {
@@ -176,6 +183,9 @@ func (a *App) wire(appURL *url.URL, s Settings) error {
 	}
 	a.Courses = courses.New(courses.Dependencies{DB: a.DB, Blobs: a.Blobs, Jobs: a.jobs, Audit: a.Accounts, People: a.Accounts})
 	a.Registry = registry.New(registry.Dependencies{DB: a.DB, Jobs: a.jobs, Audit: a.Accounts, People: a.Accounts, Mail: a.Mail, Words: catalog, AppURL: appURL})
+	if a.PDF != nil {
+		a.Registry.PDF = a.PDF
+	}
 	a.Enrollments = enrollments.New(enrollments.Dependencies{DB: a.DB, Courses: a.Courses, Registry: a.Registry, Audit: a.Accounts, People: a.Accounts, Mail: a.Mail, Words: catalog, AppURL: appURL})
 	a.Player = player.New(player.Dependencies{
 		DB: a.DB, Courses: a.Courses, Enrollments: a.Enrollments, Registry: a.Registry, Accounts: a.Accounts, Blobs: a.Blobs, Random: rand.Reader,
@@ -251,5 +261,10 @@ func (a *App) Work(ctx context.Context) error {
 	return nil
 }
 
-// Close gives the connections back.
-func (a *App) Close() { a.DB.Close() }
+// Close gives the connections back and ends Chromium.
+func (a *App) Close() {
+	if a.PDF != nil {
+		a.PDF.Close()
+	}
+	a.DB.Close()
+}

@@ -110,6 +110,7 @@ func newBoxAt(t testing.TB, h hosts, work bool) *box {
 		AppURL: b.url, ContentHost: h.content, SecretKey: strings.Repeat("k", 32), EmailCodes: true, DataKeys: []string{secrets.NewKey()},
 		SMTPURL: caught.SMTPURL(), MailFrom: "Child Care Training <no-reply@example.org>", TextGatewayURL: caught.TextURL(), TextGatewayToken: caught.TextToken(),
 		StripeKey: till.Key, StripeURL: till.URL, CheckoutOrigin: till.URL, StripeSecrets: []string{till.Endpoint(b.url + "/stripe/webhook")},
+		Chromium: os.Getenv("CHROMIUM"),
 	}, b.clock.Now, log, app.Extra{Name: "mailbox", Views: mailbox.Views, Routes: caught.Routes})
 	require.NoError(t, err)
 

@@ -64,4 +64,5 @@ func TestFaultsLearnersCompleteWhileServersAndWorkersAreKilled(t *testing.T) {
 	s.until("every credit is posted", fmt.Sprintf(`SELECT count(*) >= %d FROM registry.credits`, learners))
 	s.until("every job is done", `SELECT NOT EXISTS (SELECT FROM river.river_job WHERE kind = 'post_credit' AND state <> 'completed')`)
 	require.Equal(t, learners, s.credits(), "each completion has one credit")
+	require.Equal(t, learners, s.letters(), "and one letter about it")
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mopd/cmd/demo/coursekit"
+	"mopd/lms"
 )
 
 // The main job: find a course, register, start, learn, stop half-way and resume,
@@ -47,6 +48,7 @@ func (b *box) playGolf() {
 	b.Helper()
 	p := b.newTab(b)
 	p.signIn(b.person("Maya"))
+	p.homeShows(0)
 	p.open("/courses?q=golf")
 	p.sees("Golf explained")
 	p.begin("GOLF-1")
@@ -90,6 +92,16 @@ func (p *tab) readsHoursAtOnce(title string, complete func()) {
 	p.open("/report")
 	p.sees(title)
 	p.sees("1.25 of 12.0 clock hours")
+	p.homeShows(5)
+	p.mailSays("Your clock hours for "+title, fmt.Sprintf("1.25 h count for %d", lms.DateOf(completed).Year))
+}
+
+// homeShows looks at the bar of the year on the home page.
+func (p *tab) homeShows(hours lms.Hours) {
+	p.Helper()
+	p.open("/")
+	p.sees(hours.String() + " of 12.0 clock hours")
+	require.Equal(p, int(hours), eval[int](p, `document.querySelector(".mo-yearbar__bar").value`))
 }
 
 // publishOwn publishes one of the demonstration courses.
@@ -103,7 +115,8 @@ func (b *box) publishOwn(code string) {
 func (b *box) playOwn(code string) {
 	b.Helper()
 	p := b.newTab(b)
-	p.signIn(b.person("Rosa"))
+	p.signIn(b.person("Maya"))
+	p.homeShows(0)
 	p.begin(code)
 	lesson := p.lesson()
 	lesson.until("the lesson is live", `document.documentElement.classList.contains("live")`)

@@ -194,6 +194,7 @@ func TestAWorkerKilledBetweenCompletionAndPostingLosesNothing(t *testing.T) {
 	worker.kill()
 	release()
 	require.Zero(t, s.credits(), "the killed worker had posted nothing")
+	require.Zero(t, s.letters(), "nor told anybody")
 
 	s.start("work")
 	start := time.Now()
@@ -201,12 +202,20 @@ func TestAWorkerKilledBetweenCompletionAndPostingLosesNothing(t *testing.T) {
 	t.Logf("the credit stood %.1f s after the next worker started", time.Since(start).Seconds())
 	s.until("the job is done", `SELECT NOT EXISTS (SELECT FROM river.river_job WHERE kind = 'post_credit' AND state <> 'completed')`)
 	require.Equal(t, 1, s.credits())
+	require.Equal(t, 1, s.letters(), "the person is told once")
 	require.Contains(t, l.get("/report").body, "1.25")
 }
 
 func (s *site) credits() (n int) {
 	s.Helper()
 	require.NoError(s, s.db.QueryRow(s.Context(), `SELECT count(*) FROM registry.credits`).Scan(&n))
+	return n
+}
+
+// letters are the jobs that send mail, whether it could be sent or not.
+func (s *site) letters() (n int) {
+	s.Helper()
+	require.NoError(s, s.db.QueryRow(s.Context(), `SELECT count(*) FROM river.river_job WHERE kind = 'send_mail'`).Scan(&n))
 	return n
 }
 

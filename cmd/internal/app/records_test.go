@@ -81,7 +81,7 @@ func TestAHeldCreditIsAskedAboutAndReleasedAndItsPersonIsTold(t *testing.T) {
 	p.fill("#note", "The last quarter was not attended")
 	p.click(`button[value="credited"]`)
 	p.sees("Decided. The person is told by mail.")
-	require.Contains(t, p.mail("Your clock hours for "+course.Title).Text, "The last quarter was not attended")
+	p.mailSays("Your clock hours for "+course.Title, "The last quarter was not attended")
 	p.open("/records")
 	p.sees("Nothing waits")
 	p.open(fmt.Sprintf("/people/%d/record?year=%d", maya.ID, lms.DateOf(old).Year))

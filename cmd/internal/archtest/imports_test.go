@@ -45,6 +45,11 @@ func forbidden(from, to string, inTest bool) string {
 			return ""
 		}
 		return "the product sends mail and takes none: only cmd and the tests hold a mail server"
+	case strings.HasPrefix(to, "github.com/chromedp/"):
+		if within(from, "cmd") || from == "lms/pdf" || from == "lms/lmstest" || inTest {
+			return ""
+		}
+		return "only lms/pdf drives a browser"
 	case from == "lms" && !inTest && (isOwn || !standard(to)):
 		return "the kernel uses the standard library alone"
 	case !isOwn:
@@ -173,6 +178,8 @@ func TestTheImportRulesCatchWhatTheyName(t *testing.T) {
 		{"cmd/internal/mailbox", "github.com/emersion/go-smtp", false, true},
 		{"lms/mail", "github.com/emersion/go-smtp", true, true},
 		{"lms/mail", "github.com/emersion/go-smtp", false, false},
+		{"lms/pdf", "github.com/chromedp/chromedp", false, true},
+		{"registry", "github.com/chromedp/chromedp", false, false},
 		{"lms/mail", "mopd/lms/secrets", false, true},
 		{"lms/mail", "mopd/lms/web", false, false},
 		{"lms/mail", "mopd/lms/accounts", false, false},

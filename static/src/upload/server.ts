@@ -45,6 +45,19 @@ export async function call<T>(method: string, path: string, body?: unknown, sign
   return (await answer.json()) as T;
 }
 
+/** Sends a small file whole. */
+export async function send<T>(path: string, file: Blob): Promise<T> {
+  const answer = await fetch(path, {
+    method: "PUT",
+    headers: { Accept: "application/json", "Content-Type": "application/octet-stream", "X-CSRF-Token": csrf },
+    body: file,
+  });
+  if (!answer.ok) {
+    throw await failure(answer.status, await answer.text());
+  }
+  return (await answer.json()) as T;
+}
+
 /** Sends a chunk. XMLHttpRequest, because fetch does not tell how much was sent. */
 export function put(path: string, chunk: Blob, signal: AbortSignal, progress: (sent: number) => void): Promise<void> {
   return new Promise((resolve, reject) => {

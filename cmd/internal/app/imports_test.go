@@ -1,0 +1,111 @@
+package app_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"mopd/lms"
+)
+
+func TestAnImportWithMismatchesEndsOnTheWorklistAndIsResolved(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	maya, rita := b.person("Maya"), b.person("Rita", lms.Registrar)
+	file := filepath.Join(t.TempDir(), "sponsor.csv")
+	rows := []string{
+		"mopd_id,given,family,title,hours,completed_on,sponsor,starts,ends",
+		fmt.Sprintf("%d,%s,%s,Play and learning,2.40,2026-02-03,Sunny College,,", maya.MOPDID, maya.Given, maya.Family),
+		fmt.Sprintf("%d,%s,%s,Talking with families,1.5,2026-02-05,Sunny College,,", maya.MOPDID, maya.Given, "Misspelt"),
+		fmt.Sprintf("999999,%s,%s,First days,1,2026-02-06,Sunny College,,", maya.Given, maya.Family),
+		fmt.Sprintf("%d,%s,%s,Evening,1,soon,Sunny College,,", maya.MOPDID, maya.Given, maya.Family),
+	}
+	require.NoError(t, os.WriteFile(file, []byte(strings.Join(rows, "\n")), 0o600))
+
+	p := b.newTab(t)
+	p.signIn(rita)
+	p.open("/records")
+	p.click(`a[href="/records/imports"]`)
+	p.sees("No file was added yet.")
+	p.accessibleInBoth("imports-empty")
+	p.do("choose the file", chromedp.SetUploadFiles(chromedp.CSS("#file"), []string{file}))
+	p.sees("Not imported yet: this is what will happen")
+	p.sees("rounded down to whole quarters")
+	p.sees("Who has this MOPD ID never had this name.")
+	p.sees("Give the day of completion as 2025-03-15")
+	p.accessibleInBoth("import-ready")
+	require.Zero(t, b.counts(`SELECT count(*) FROM registry.credits`))
+	p.click(`label[for="tells"]`)
+	p.click(`form[action$="/order"] button`)
+	p.sees("Imported")
+	p.sees("Say whose 2 records are")
+	p.accessibleInBoth("import-imported")
+	require.Contains(t, p.mail("Records of earlier training were added").Text, "1 record counts.")
+
+	p.open("/records")
+	p.sees("2 imported rows wait: say whose they are")
+	p.click(`a[href="/records/rows"]`)
+	p.sees("Whose record is this?")
+	p.sees("from 2.25 to 3.75 of 12.0")
+	require.Equal(t, "note", eval[string](p, `document.activeElement.id`), "the reason is where one types first")
+	p.accessibleInBoth("row")
+	p.click(`button[name="person"]`)
+	p.sees("Say why. The person reads it.")
+	p.accessible("row-wrong")
+	p.fill("#note", "Misspelt by the college")
+	p.click(fmt.Sprintf(`button[name="person"][value="%d"]`, maya.ID))
+	p.sees("The record is theirs now.")
+	p.sees("Nobody has this MOPD ID.") // the next one is there at once
+	p.fill("#note", "Not one of ours")
+	p.click(`button[name="person"][value="0"]`)
+	p.sees("Dismissed. The row goes to nobody.")
+	require.Equal(t, 2, b.counts(`SELECT count(*) FROM registry.credits`))
+
+	p.signIn(maya)
+	p.open("/report?year=2026")
+	p.sees("Play and learning")
+	p.sees("Talking with families")
+	p.sees("3.75")
+
+	p.signIn(rita)
+	p.open("/records/imports")
+	p.accessible("imports")
+	p.click("main table a")
+	p.click("#undo")
+	p.click(`form[action$="/undo"] button`)
+	p.sees("Say why. The person reads it.")
+	p.fill("#note", "The college sent a wrong file")
+	p.click(`form[action$="/undo"] button`)
+	p.sees("Undone")
+	p.accessibleInBoth("import-undone")
+	p.signIn(maya)
+	p.open("/report?year=2026")
+	p.sees("A registrar: The college sent a wrong file")
+}
+
+func TestRowsArePastedOutOfASpreadsheet(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	maya, rita := b.person("Maya"), b.person("Rita", lms.Registrar)
+	p := b.newTab(t)
+	p.signIn(rita)
+	p.open("/records/imports")
+	p.click("main details summary")
+	p.click("main details button")
+	p.sees("There is no row to read.")
+	p.accessible("imports-wrong")
+	p.fill("#rows", "mopd_id\ttitle\n100000\tFirst aid")
+	p.click("main details button")
+	p.sees("This one is missing: given.")
+	p.fill("#rows", fmt.Sprintf("mopd_id\tgiven\tfamily\ttitle\thours\tcompleted_on\n%d\t%s\t%s\tFirst aid\t2\t2/3/2026", maya.MOPDID, maya.Given, maya.Family))
+	p.click("main details button")
+	p.sees("Not imported yet: this is what will happen")
+	p.click(`form[action$="/order"] button[formaction]`)
+	p.sees("Put away. Nobody’s record changed.")
+	require.Zero(t, b.counts(`SELECT count(*) FROM registry.credits`))
+}

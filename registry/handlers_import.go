@@ -1,0 +1,307 @@
+package registry
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"mopd/lms"
+	"mopd/lms/web"
+)
+
+const (
+	importsOnPage = 25
+	rowsOnPage    = 50
+)
+
+type importsPage struct {
+	web.Page
+	web.Pager
+	List    []Import
+	Columns []string
+	Others  []string          // columns that a file may have too
+	Strings map[string]string // of the page's script
+	Form    web.Fields
+	Refused string
+}
+
+func (h handlers) imports(c *fiber.Ctx) error { return h.importsPage(c, nil, "") }
+
+// importsPage lists files of records, with the form for another one.
+func (h handlers) importsPage(c *fiber.Ctx, wrong map[string]string, refused string) error {
+	page := importsPage{Page: h.web.Page(c), Pager: web.Pager{Base: "/records/imports", Number: max(c.QueryInt("page", 1), 1)}, Columns: recordColumns, Others: moreColumns, Strings: h.web.Strings(c, "registry.imports.script."), Refused: refused}
+	list, err := selectImports(c.UserContext(), h.DB, importsOnPage+1, (page.Number-1)*importsOnPage)
+	if err != nil {
+		return err
+	}
+	page.More = len(list) > importsOnPage
+	page.List = list[:min(len(list), importsOnPage)]
+	if wrong != nil || refused != "" {
+		c.Status(fiber.StatusUnprocessableEntity)
+	}
+	page.Form = web.Fields{{Name: "rows", Label: "registry.imports.rows", Hint: "registry.imports.rows_hint", Type: "textarea", Value: c.FormValue("rows"), Required: true, Autocomplete: "off"}}.With(wrong)
+	return h.web.Render(c, "registry/imports", page)
+}
+
+// pasteImport reads records that were pasted into the form.
+func (h handlers) pasteImport(c *fiber.Ctx) error {
+	rows := strings.TrimSpace(c.FormValue("rows"))
+	if rows == "" {
+		return h.importsPage(c, map[string]string{"rows": "import_empty"}, "")
+	}
+	id, err := h.ReadImport(c.UserContext(), web.Viewer(c).ID, h.web.Text(c, "registry.imports.pasted"), strings.NewReader(rows), web.From(c), h.web.Now())
+	if e, ok := lms.AsError(err); ok && e.Kind == lms.Invalid {
+		return h.importsPage(c, nil, h.web.Sentence(c, err))
+	}
+	if err != nil {
+		return err
+	}
+	return c.Redirect(importPath(id), fiber.StatusSeeOther)
+}
+
+// putImport reads a file that the script of the page sends.
+func (h handlers) putImport(c *fiber.Ctx) error {
+	name, err := url.PathUnescape(c.Params("name"))
+	if err != nil || name == "" {
+		return lms.ErrForm.Because(err)
+	}
+	id, err := h.ReadImport(c.UserContext(), web.Viewer(c).ID, shortened(name), bytes.NewReader(c.BodyRaw()), web.From(c), h.web.Now())
+	if err != nil {
+		return err
+	}
+	return c.Status(fiber.StatusCreated).JSON(fiber.Map{"next": importPath(id)})
+}
+
+// shortened is the name of a file, as far as it is kept.
+func shortened(name string) string {
+	runes := []rune(strings.ToValidUTF8(name, ""))
+	return string(runes[max(len(runes)-200, 0):])
+}
+
+type importPage struct {
+	web.Page
+	web.Pager
+	Import  Import
+	Counts  map[Outcome]int
+	Shown   Outcome // "": all
+	Rows    []Row
+	Form    web.Fields
+	Refused string
+}
+
+// Kinds are the outcomes that rows of the import have.
+func (p importPage) Kinds() (list []Outcome) {
+	for _, o := range Outcomes {
+		if p.Counts[o] > 0 {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// Brings is how many credits the import would bring, or has brought.
+func (p importPage) Brings() int {
+	return p.Counts[RowCredited] + p.Counts[RowHeld] + p.Counts[RowDenied]
+}
+
+// Waiting is how many rows wait for somebody to say whose they are.
+func (p importPage) Waiting() int { return p.Counts[RowWaiting] }
+
+func importPath(id ImportID) string { return fmt.Sprintf("/records/imports/%d", id) }
+
+func (h handlers) importOf(c *fiber.Ctx) error { return h.importPage(c, nil, "") }
+
+// importPage shows what will become of a file's rows, or what has.
+func (h handlers) importPage(c *fiber.Ctx, wrong map[string]string, refused string) error {
+	id, err := number[ImportID](c)
+	if err != nil {
+		return err
+	}
+	ctx := c.UserContext()
+	page := importPage{Page: h.web.Page(c), Shown: Outcome(c.Query("outcome")), Refused: refused,
+		Pager: web.Pager{Base: importPath(id), Query: url.Values{"outcome": {c.Query("outcome")}}, Number: max(c.QueryInt("page", 1), 1)}}
+	if page.Shown != "" && !slices.Contains(Outcomes, page.Shown) {
+		return lms.ErrNotFound
+	}
+	if page.Import, err = selectImport(ctx, h.DB, id); err != nil {
+		return err
+	}
+	if page.Counts, err = selectOutcomes(ctx, h.DB, id); err != nil {
+		return err
+	}
+	rows, err := selectRows(ctx, h.DB, id, page.Shown, rowsOnPage+1, (page.Number-1)*rowsOnPage)
+	if err != nil {
+		return err
+	}
+	page.More = len(rows) > rowsOnPage
+	page.Rows = rows[:min(len(rows), rowsOnPage)]
+	if wrong != nil || refused != "" {
+		c.Status(fiber.StatusUnprocessableEntity)
+	}
+	page.Form = web.Fields{{Name: "note", Label: "registry.credit.note", Hint: "registry.imports.undo_hint", Type: "textarea", Value: c.FormValue("note"), Max: 1000, Required: true, Autocomplete: "off"}}.With(wrong)
+	return h.web.Render(c, "registry/import", page)
+}
+
+func (h handlers) orderImport(c *fiber.Ctx) error {
+	return h.changeImport(c, "import_ordered", func(id ImportID) error {
+		return h.OrderImport(c.UserContext(), web.Viewer(c).ID, id, c.FormValue("tells") == "1", web.From(c), h.web.Now())
+	})
+}
+
+func (h handlers) dropImport(c *fiber.Ctx) error {
+	return h.changeImport(c, "import_dropped", func(id ImportID) error {
+		return h.DropImport(c.UserContext(), web.Viewer(c).ID, id, web.From(c), h.web.Now())
+	})
+}
+
+func (h handlers) undoImport(c *fiber.Ctx) error {
+	return h.changeImport(c, "import_undone", func(id ImportID) error {
+		return h.UndoImport(c.UserContext(), web.Viewer(c).ID, id, strings.TrimSpace(c.FormValue("note")), web.From(c), h.web.Now())
+	})
+}
+
+func (h handlers) changeImport(c *fiber.Ctx, notice string, change func(id ImportID) error) error {
+	id, err := number[ImportID](c)
+	if err != nil {
+		return err
+	}
+	err = change(id)
+	e, _ := lms.AsError(err)
+	switch {
+	case errors.Is(err, lms.ErrForm):
+		return h.importPage(c, e.Fields, "")
+	case errors.Is(err, ErrImportState):
+		return h.importPage(c, nil, h.web.Sentence(c, err))
+	case err != nil:
+		return err
+	}
+	return web.Redirect(c, importPath(id), notice)
+}
+
+type rowPage struct {
+	web.Page
+	At         WaitingRow
+	Row        Row
+	Name       string // of the file
+	Waiting    int    // rows in all
+	Candidates []Candidate
+	Form       web.Fields
+	Refused    string
+}
+
+// What is said once a row is settled.
+const (
+	rowMatched   = "row_matched"
+	rowDismissed = "row_dismissed"
+)
+
+// nextRow leads to a row that waits for a registrar, after the one that the address
+// names or from the start.
+func (h handlers) nextRow(c *fiber.Ctx) error {
+	notice := c.Query("notice")
+	if notice != rowMatched && notice != rowDismissed {
+		notice = ""
+	}
+	next, err := selectNextWaiting(c.UserContext(), h.DB, WaitingRow{ImportID(c.QueryInt("import")), c.QueryInt("line")})
+	if errors.Is(err, lms.ErrNotFound) {
+		return web.Redirect(c, "/records", notice)
+	}
+	if err != nil {
+		return err
+	}
+	return web.Redirect(c, next.path(), notice)
+}
+
+func (w WaitingRow) path() string { return fmt.Sprintf("%s/rows/%d", importPath(w.Import), w.Line) }
+
+func rowAt(c *fiber.Ctx) (at WaitingRow, err error) {
+	if at.Import, err = number[ImportID](c); err != nil {
+		return at, err
+	}
+	if at.Line, err = strconv.Atoi(c.Params("line")); err != nil {
+		err = lms.ErrNotFound.Because(err)
+	}
+	return at, err
+}
+
+func (h handlers) row(c *fiber.Ctx) error { return h.rowPage(c, nil, "") }
+
+// rowPage shows a row that waits, beside those whom it may be about and what it would
+// change for each.
+func (h handlers) rowPage(c *fiber.Ctx, wrong map[string]string, refused string) error {
+	at, err := rowAt(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.UserContext()
+	page := rowPage{Page: h.web.Page(c), At: at, Refused: refused}
+	if page.Row, err = selectRow(ctx, h.DB, at.Import, at.Line); err != nil {
+		return err
+	}
+	imp, err := selectImport(ctx, h.DB, at.Import)
+	if err != nil {
+		return err
+	}
+	page.Name = imp.Name
+	if page.Waiting, err = countWaitingRows(ctx, h.DB); err != nil {
+		return err
+	}
+	if page.Row.Outcome == RowWaiting {
+		if page.Candidates, err = h.Candidates(ctx, *page.Viewer, page.Row, page.Now); err != nil {
+			return err
+		}
+	}
+	if wrong != nil || refused != "" {
+		c.Status(fiber.StatusUnprocessableEntity)
+	}
+	page.Form = web.Fields{{Name: "note", Label: "registry.credit.note", Hint: "registry.row.note_hint", Type: "textarea", Value: c.FormValue("note"), Max: 1000, Required: true, Autocomplete: "off", Focus: true}}.With(wrong)
+	return h.web.Render(c, "registry/row", page)
+}
+
+// resolveRow puts a row on somebody's record, or dismisses it, and leads to the next one.
+func (h handlers) resolveRow(c *fiber.Ctx) error {
+	at, err := rowAt(c)
+	if err != nil {
+		return err
+	}
+	note, notice := c.FormValue("note"), rowDismissed
+	if p, _ := strconv.ParseInt(c.FormValue("person"), 10, 64); p != 0 {
+		notice = rowMatched
+		err = h.ResolveRow(c.UserContext(), *web.Viewer(c), at.Import, at.Line, lms.PersonID(p), note, web.From(c), h.web.Now())
+	} else {
+		err = h.DismissRow(c.UserContext(), *web.Viewer(c), at.Import, at.Line, note, web.From(c), h.web.Now())
+	}
+	e, known := lms.AsError(err)
+	switch {
+	case errors.Is(err, lms.ErrForm):
+		return h.rowPage(c, e.Fields, "")
+	case known && (e.Kind == lms.Conflict || errors.Is(err, ErrOwnCredit)):
+		return h.rowPage(c, nil, h.web.Sentence(c, err))
+	case err != nil:
+		return err
+	}
+	return c.Redirect(fmt.Sprintf("/records/rows?import=%d&line=%d&notice=%s", at.Import, at.Line, notice), fiber.StatusSeeOther)
+}
+
+// WhyKey is the word for why a row became what it did; "" where nothing needs saying.
+func (r Row) WhyKey() string {
+	switch {
+	case r.Why == "":
+		return ""
+	case r.Outcome == RowUnreadable:
+		return "error." + r.Why
+	case r.Outcome == RowHeld || r.Outcome == RowDenied:
+		return "registry.reason." + r.Why
+	default:
+		return "registry.row.why_" + r.Why
+	}
+}
+
+// Named tells whether the row could be read.
+func (r Row) Named() bool { return r.Said.Title != "" }

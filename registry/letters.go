@@ -1,0 +1,80 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mopd/lms"
+	"mopd/lms/mail"
+)
+
+// tell mails a person what was decided about their credit, and where its hours count.
+// Who cannot be reached is not told; the decision stands all the same.
+func (s *Service) tell(ctx context.Context, tx pgx.Tx, who lms.PersonID, c claimed, d decision, now time.Time) error {
+	p, err := s.People.Person(ctx, tx, who)
+	if err != nil || p.Email == "" {
+		return err
+	}
+	m := Now(now)
+	f, err := selectFacts(ctx, tx, who, m)
+	if err != nil {
+		return err
+	}
+	r, err := record(f.with(c.ID, d.Hours), m)
+	if err != nil {
+		return err
+	}
+	err = s.Mail.Post(ctx, tx, s.decisionLetter(p, c, d, r.Of(c.ID)))
+	if errors.Is(err, mail.ErrAddress) {
+		return nil
+	}
+	return err
+}
+
+// decisionLetter says what was decided, why, and where the hours count.
+func (s *Service) decisionLetter(p lms.Person, c claimed, d decision, parts []Part) mail.Letter {
+	text := func(part string, args ...any) string {
+		return s.Words.Text(p.Lang, "mail.credit."+part, append(args, "Title", c.Title, "Hours", d.Hours, "On", c.EarnedOn)...)
+	}
+	l := mail.Letter{
+		To: p.Email, Lang: p.Lang, Subject: text("subject"), Lines: []string{text(string(d.Status))},
+		Button: &mail.Button{Label: text("button"), URL: s.AppURL.Scheme + "://" + s.AppURL.Host + fmt.Sprintf("/report?year=%d", c.EarnedOn.Year)},
+	}
+	if len(parts) > 0 {
+		l.Lines = append(l.Lines, text("where", "Parts", s.partsText(p.Lang, parts, c.EarnedOn.Year)))
+	}
+	switch d.Reason {
+	case reasonRepeat:
+		l.Lines = append(l.Lines, text("repeat", "From", d.From))
+	case reasonYoungerStands:
+		l.Lines = append(l.Lines, text("younger"))
+	case reasonAtOnce:
+		l.Lines = append(l.Lines, text("at_once"))
+	case reasonUndone:
+		l.Lines = append(l.Lines, text("undone", "Note", d.Note))
+	case reasonRegistrar:
+		l.Lines = append(l.Lines, text("note", "Note", d.Note))
+	}
+	if d.Reason != "" {
+		l.After = []string{text("appeal")}
+	}
+	return l
+}
+
+// partsText is where hours earned in a year count: "1.0 h make up 2025, 0.5 h count for 2026".
+func (s *Service) partsText(lang string, parts []Part, year int) string {
+	said := make([]string, len(parts))
+	for i, p := range parts {
+		key := "mail.credit.part_counts"
+		if p.Year < year {
+			key = "mail.credit.part_makes_up"
+		}
+		said[i] = s.Words.Text(lang, key, "Hours", p.Hours, "Year", p.Year)
+	}
+	return strings.Join(said, ", ")
+}
