@@ -86,9 +86,5 @@ func missing(s lms.YearStanding) lms.Hours {
 	if s.Required == 0 {
 		return 0
 	}
-	hours := max(0, s.Required-s.Counted)
-	for _, owed := range s.Owed {
-		hours += owed.Hours
-	}
-	return hours
+	return s.Gap()
 }

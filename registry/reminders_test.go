@@ -244,6 +244,7 @@ func TestWhoIsShortOfTheYearsHoursIsToldHowMuchIsMissing(t *testing.T) {
 	w, o := newReminding(t)
 	p := lmstest.Person(t, w.db)
 	require.NoError(t, w.post(w.completed(p, lmstest.Course(t, w.db), lmstest.Now)))
+	o.letters = nil
 	gone := lmstest.Person(t, w.db) // left the field long ago, four hours short
 	w.in(func(tx pgx.Tx) error {
 		_, err := tx.Exec(t.Context(), `INSERT INTO registry.employments (person, employer, hired_on, left_on, source, recorded_at) VALUES ($1, '', '2024-09-01', '2024-12-31', 'import', $2)`, gone.ID, lmstest.Now)
@@ -262,7 +263,7 @@ func TestWhoIsShortOfTheYearsHoursIsToldHowMuchIsMissing(t *testing.T) {
 	require.Len(t, o.letters, 3)
 	require.Equal(t, "10.75 clock hours to go by December 31, 2026", o.letters[0].Subject)
 	require.Contains(t, o.letters[0].Lines, "For 2026 you have 1.25 of 12.0 clock hours.")
-	require.Equal(t, "https://learn.example.org/courses", o.letters[0].Button.URL)
+	require.Equal(t, "https://learn.example.org/plan", o.letters[0].Button.URL)
 	remind("2027-11-10")
 	require.Len(t, o.letters, 4)
 	require.Equal(t, "22.75 clock hours to go by December 31, 2027", o.letters[3].Subject)
@@ -275,6 +276,7 @@ func TestWhoseSafeSleepTrainingExpiresIsToldOnceSixtyDaysBefore(t *testing.T) {
 	p := lmstest.Person(t, w.db)
 	course := lmstest.Course(t, w.db, func(c *lms.Course) { c.SafeSleep = true })
 	require.NoError(t, w.post(w.completed(p, course, at("2026-05-10", t))))
+	o.letters = nil
 	lmstest.Person(t, w.db)
 	for _, day := range []string{"2029-03-10", "2029-03-11", "2029-03-12", "2029-05-10", "2029-05-11"} {
 		require.NoError(t, w.Remind(t.Context(), p.ID, at(day, t)))

@@ -125,6 +125,7 @@ func (s *Service) reminderLetter(to reachable, n notice, soonest reminder) mail.
 		l.Subject = text("subject", "Through", soonest.LastDay)
 		l.Lines = []string{text("line", "On", n.safeSleep.DoneOn, "Through", soonest.LastDay), text("renew")}
 	case ofYear:
+		path = "/plan"
 		l.Subject = text("subject", "Hours", missing(n.standing), "Last", soonest.LastDay)
 		l.Lines = []string{text("line", "Year", n.standing.Year, "Counted", n.standing.Counted, "Required", n.standing.Required)}
 		for _, owed := range n.standing.Owed {

@@ -80,7 +80,7 @@ func (l *letters) Post(_ context.Context, _ pgx.Tx, letter mail.Letter) error {
 	return nil
 }
 
-func (*letters) PostText(context.Context, pgx.Tx, mail.Text) error { return errors.New("no gateway") }
+func (*letters) PostText(context.Context, pgx.Tx, mail.Text) error { return mail.ErrNoGateway }
 
 func (*letters) CanText() bool { return false }
 
