@@ -211,10 +211,11 @@ func (s *site) credits() int {
 	return s.counts(`SELECT count(*) FROM registry.credits`)
 }
 
-// letters are the jobs that send mail, whether it could be sent or not.
+// letters are the jobs that send mail, whether it could be sent or not, but for reminders:
+// what the day asks for is none of these tests'.
 func (s *site) letters() int {
 	s.Helper()
-	return s.counts(`SELECT count(*) FROM river.river_job WHERE kind = 'send_mail'`)
+	return s.counts(`SELECT (SELECT count(*) FROM river.river_job WHERE kind = 'send_mail') - (SELECT count(*) FROM registry.reminders)`)
 }
 
 // holdPerson takes the lock of the one person, so that a posting stops in its middle.
