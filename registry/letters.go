@@ -29,7 +29,13 @@ func (s *Service) tell(ctx context.Context, tx pgx.Tx, who lms.PersonID, c claim
 	if err != nil {
 		return err
 	}
-	err = s.Mail.Post(ctx, tx, s.decisionLetter(p, c, d, r.Of(c.ID)))
+	return s.send(ctx, tx, s.decisionLetter(p, c, d, r.Of(c.ID)))
+}
+
+// send posts a letter. Who cannot be reached by mail is not: what it tells of has happened
+// all the same.
+func (s *Service) send(ctx context.Context, tx pgx.Tx, l mail.Letter) error {
+	err := s.Mail.Post(ctx, tx, l)
 	if errors.Is(err, mail.ErrAddress) {
 		return nil
 	}
@@ -77,4 +83,39 @@ func (s *Service) partsText(lang string, parts []Part, year int) string {
 		said[i] = s.Words.Text(lang, key, "Hours", p.Hours, "Year", p.Year)
 	}
 	return strings.Join(said, ", ")
+}
+
+// tellOfImport mails somebody what came onto their record.
+func (s *Service) tellOfImport(ctx context.Context, tx pgx.Tx, imp Import, taken []Row) error {
+	if !imp.Tells {
+		return nil
+	}
+	count := map[Outcome]int{}
+	var credit lms.CreditID
+	for _, row := range taken {
+		count[row.Outcome]++
+		credit = max(credit, row.Credit)
+	}
+	if count[RowCredited]+count[RowHeld]+count[RowDenied] == 0 {
+		return nil
+	}
+	c, err := selectClaimed(ctx, tx, credit)
+	if err != nil {
+		return err
+	}
+	p, err := s.People.Person(ctx, tx, c.Person)
+	if err != nil || p.Email == "" {
+		return err
+	}
+	text := func(part string, n int) string { return s.Words.Text(p.Lang, "mail.import."+part, "Count", n) }
+	lines := []string{text("intro", 0)}
+	for _, o := range []Outcome{RowCredited, RowHeld, RowDenied} {
+		if count[o] > 0 {
+			lines = append(lines, text(string(o), count[o]))
+		}
+	}
+	return s.send(ctx, tx, mail.Letter{
+		To: p.Email, Lang: p.Lang, Subject: text("subject", 0), Lines: lines,
+		Button: &mail.Button{Label: s.Words.Text(p.Lang, "mail.credit.button"), URL: s.AppURL.JoinPath("report").String()},
+	})
 }

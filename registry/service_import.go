@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mopd/lms"
-	"mopd/lms/mail"
 	"mopd/lms/pg"
 	"mopd/lms/sheet"
 )
@@ -389,38 +388,3 @@ func (s *Service) takeBack(ctx context.Context, tx pgx.Tx, imp Import, rows []Ro
 }
 
 func importObject(id ImportID) string { return fmt.Sprintf("import/%d", id) }
-
-// tellOfImport mails somebody what came onto their record.
-func (s *Service) tellOfImport(ctx context.Context, tx pgx.Tx, imp Import, taken []Row) error {
-	if !imp.Tells {
-		return nil
-	}
-	count := map[Outcome]int{}
-	var credit lms.CreditID
-	for _, row := range taken {
-		count[row.Outcome]++
-		credit = max(credit, row.Credit)
-	}
-	if count[RowCredited]+count[RowHeld]+count[RowDenied] == 0 {
-		return nil
-	}
-	c, err := selectClaimed(ctx, tx, credit)
-	if err != nil {
-		return err
-	}
-	p, err := s.People.Person(ctx, tx, c.Person)
-	if err != nil || p.Email == "" {
-		return err
-	}
-	text := func(part string, n int) string { return s.Words.Text(p.Lang, "mail.import."+part, "Count", n) }
-	lines := []string{text("intro", 0)}
-	for _, o := range []Outcome{RowCredited, RowHeld, RowDenied} {
-		if count[o] > 0 {
-			lines = append(lines, text(string(o), count[o]))
-		}
-	}
-	return s.Mail.Post(ctx, tx, mail.Letter{
-		To: p.Email, Lang: p.Lang, Subject: text("subject", 0), Lines: lines,
-		Button: &mail.Button{Label: s.Words.Text(p.Lang, "mail.credit.button"), URL: s.AppURL.JoinPath("report").String()},
-	})
-}

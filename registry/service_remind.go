@@ -54,7 +54,7 @@ func (s *Service) Remind(ctx context.Context, p lms.PersonID, now time.Time) err
 				return guards.Explain(err)
 			}
 		}
-		return s.send(ctx, tx, to, n)
+		return s.sendNotice(ctx, tx, to, n)
 	})
 }
 
@@ -81,15 +81,15 @@ func (s *Service) notice(ctx context.Context, tx pgx.Tx, p lms.PersonID, now tim
 	return n, err
 }
 
-// send posts one letter for each kind of reminder, and a text message where one is wanted.
-func (s *Service) send(ctx context.Context, tx pgx.Tx, to reachable, n notice) error {
+// sendNotice posts one letter for each kind of reminder, and a text message where one is wanted.
+func (s *Service) sendNotice(ctx context.Context, tx pgx.Tx, to reachable, n notice) error {
 	for _, kind := range []reminderKind{ofWindow, ofYear, ofSafeSleep} {
 		i := slices.IndexFunc(n.due, func(r reminder) bool { return r.Kind == kind })
 		if i < 0 {
 			continue
 		}
 		soonest := n.due[i]
-		if err := s.Mail.Post(ctx, tx, s.reminderLetter(to, n, soonest)); err != nil {
+		if err := s.send(ctx, tx, s.reminderLetter(to, n, soonest)); err != nil {
 			return err
 		}
 		if to.Phone == "" || !s.Mail.CanText() {
