@@ -272,7 +272,7 @@ func (p *tab) looksRight(name, rules string) {
 	ctx, cancel := context.WithTimeout(p.ctx, 2*patience)
 	defer cancel()
 	found, err := chromedp.Run(ctx, chromedp.Evaluate[[]violation](
-		`axe.run(document, {iframes: false, rules: `+rules+`, runOnly: ["wcag2a","wcag2aa","wcag21a","wcag21aa","wcag22aa","best-practice"]}).then(r => r.violations.map(v => ({ID: v.id, Help: v.help, Nodes: v.nodes.map(n => ({HTML: n.html, FailureSummary: n.failureSummary}))})))`,
+		`axe.run(document, {iframes: false, resultTypes: ["violations"], rules: `+rules+`, runOnly: ["wcag2a","wcag2aa","wcag21a","wcag21aa","wcag22aa","best-practice"]}).then(r => r.violations.map(v => ({ID: v.id, Help: v.help, Nodes: v.nodes.map(n => ({HTML: n.html, FailureSummary: n.failureSummary}))})))`,
 		chromedp.EvalAwaitPromise))
 	if err != nil {
 		p.fail("run axe on "+name, err)
