@@ -10,7 +10,6 @@ import (
 	"mopd/lms/lmstest"
 )
 
-
 func TestARowWithALongReferenceStopsNoImport(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
