@@ -39,7 +39,7 @@ func readQuery(c *fiber.Ctx) query {
 		Earn:  c.Query("earn") == "1",
 		Hours: c.Query("hours"),
 		Sort:  c.Query("sort"),
-		Page:  c.QueryInt("page", 1),
+		Page:  web.PageOf(c),
 	}
 	if r := []rune(q.Text); len(r) > longestQuery {
 		q.Text = string(r[:longestQuery])

@@ -19,11 +19,11 @@ var guards = pg.Guards{
 // selectCourseOn reads lms.Course as of day $1.
 const selectCourseOn = `
 	SELECT c.id, c.code, c.title, c.summary, c.sponsor, c.topics, c.series, c.fee_cents AS fee, c.safe_sleep,
-	       coalesce(a.quarters, 0) AS hours, coalesce(a.id, 0) AS approval, coalesce(v.id, 0) AS version
+	       coalesce(a.quarters, 0) AS hours, coalesce(a.id, 0) AS approval, a.valid_until AS approved_until, coalesce(v.id, 0) AS version
 	FROM courses.courses c
 	LEFT JOIN courses.versions v ON v.course = c.id AND v.state = 'published'
 	LEFT JOIN LATERAL (
-	    SELECT id, quarters FROM courses.current_approvals
+	    SELECT id, quarters, valid_until FROM courses.current_approvals
 	    WHERE course = c.id AND valid_from <= $1 AND (valid_until IS NULL OR valid_until > $1)
 	    ORDER BY valid_from DESC, id DESC LIMIT 1) a ON true`
 

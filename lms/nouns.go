@@ -56,6 +56,8 @@ type Course struct {
 	Hours     Hours      // as approved; 0 while there is no approval
 	Approval  ApprovalID // the approval in force on the day asked about; 0 if none
 	Version   VersionID  // the published version; 0 if none
+
+	ApprovedUntil Date // first day on which the approval is over; zero: none is known
 }
 
 // OpenForRegistration tells whether the course has a published version and an

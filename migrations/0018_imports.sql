@@ -18,7 +18,7 @@ CREATE TABLE registry.import_rows (
     line        integer,
     mopd_id     integer NOT NULL, -- 0: none could be read
     said        jsonb NOT NULL,
-    outcome     text NOT NULL CONSTRAINT import_rows_outcome_known CHECK (outcome IN ('', 'unreadable', 'waiting', 'credited', 'held', 'denied', 'same', 'dismissed')),
+    outcome     text NOT NULL CONSTRAINT import_rows_outcome_known CHECK (outcome IN ('', 'unreadable', 'failed', 'waiting', 'credited', 'held', 'denied', 'same', 'dismissed')),
     why         text NOT NULL DEFAULT '',
     credit      bigint CONSTRAINT import_rows_credit_fkey REFERENCES registry.credits,
     done        boolean NOT NULL DEFAULT false, -- what the outcome says has happened
@@ -39,3 +39,9 @@ CREATE TABLE registry.credit_sessions (
     during tstzrange NOT NULL CONSTRAINT credit_sessions_during_half_open CHECK (lower_inc(during) AND NOT upper_inc(during) AND NOT upper_inf(during)),
     CONSTRAINT credit_sessions_one_at_a_time EXCLUDE USING gist (person WITH =, during WITH &&)
 );
+
+-- By what an earlier registry knows a record; '' if it does not say.
+ALTER TABLE registry.credits ADD COLUMN record text NOT NULL DEFAULT '';
+
+-- What is recorded later than a report was printed is known later: insertDecision.
+CREATE INDEX prints_person ON registry.prints (person);

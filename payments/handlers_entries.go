@@ -33,7 +33,7 @@ func entryFilter(c *fiber.Ctx) (f EntryFilter) {
 
 func (h handlers) entries(c *fiber.Ctx) error {
 	page := entriesPage{Page: h.web.Page(c), EntryFilter: entryFilter(c)}
-	page.Pager = web.Pager{Base: "/finance/entries", Query: page.query(), Number: max(c.QueryInt("page", 1), 1)}
+	page.Pager = web.Pager{Base: "/finance/entries", Query: page.query(), Number: web.PageOf(c)}
 	var err error
 	if page.Sum, err = sumLines(c.UserContext(), h.DB, page.EntryFilter); err != nil {
 		return err

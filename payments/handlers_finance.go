@@ -76,7 +76,7 @@ func (h handlers) financeOrders(c *fiber.Ctx) error {
 	if page.Total, err = countOrders(c.UserContext(), h.DB, page.State, page.Text); err != nil {
 		return err
 	}
-	page.Pager = web.Pager{Base: "/finance/orders", Query: url.Values{"q": {page.Text}, "state": {page.State}}, Number: max(c.QueryInt("page", 1), 1)}
+	page.Pager = web.Pager{Base: "/finance/orders", Query: url.Values{"q": {page.Text}, "state": {page.State}}, Number: web.PageOf(c)}
 	page.More = page.Number*ordersOnPage < page.Total
 	if page.Orders, err = selectFoundOrders(c.UserContext(), h.DB, page.State, page.Text, lastOrder, ordersOnPage, (page.Number-1)*ordersOnPage); err != nil {
 		return err
@@ -202,7 +202,7 @@ func (h handlers) exceptions(c *fiber.Ctx) error {
 	if page.Mine = c.Query("mine") == "1"; page.Mine {
 		page.Owner = page.Viewer.ID
 	}
-	page.Pager = web.Pager{Base: "/finance/exceptions", Query: page.query(), Number: max(c.QueryInt("page", 1), 1)}
+	page.Pager = web.Pager{Base: "/finance/exceptions", Query: page.query(), Number: web.PageOf(c)}
 	var err error
 	if page.Kinds, err = countKinds(c.UserContext(), h.DB, page.State); err != nil {
 		return err
@@ -266,7 +266,7 @@ const (
 )
 
 func (h handlers) payouts(c *fiber.Ctx) error {
-	page := payoutsPage{Page: h.web.Page(c), Pager: web.Pager{Base: "/finance/payouts", Number: max(c.QueryInt("page", 1), 1)}}
+	page := payoutsPage{Page: h.web.Page(c), Pager: web.Pager{Base: "/finance/payouts", Number: web.PageOf(c)}}
 	list, err := selectPayouts(c.UserContext(), h.DB, payoutsOnPage+1, (page.Number-1)*payoutsOnPage)
 	if err != nil {
 		return err
@@ -278,7 +278,7 @@ func (h handlers) payouts(c *fiber.Ctx) error {
 
 func (h handlers) payout(c *fiber.Ctx) error {
 	id := c.Params("id")
-	page := payoutPage{Page: h.web.Page(c), Pager: web.Pager{Base: "/finance/payouts/" + id, Number: max(c.QueryInt("page", 1), 1)}}
+	page := payoutPage{Page: h.web.Page(c), Pager: web.Pager{Base: "/finance/payouts/" + id, Number: web.PageOf(c)}}
 	var err error
 	if page.Payout, err = selectPayout(c.UserContext(), h.DB, id); err != nil {
 		return err

@@ -52,7 +52,7 @@ const waitingOnPage = 50
 
 // waiting is the worklist of credits.
 func (h handlers) waiting(c *fiber.Ctx) error {
-	page := waitingPage{Page: h.web.Page(c), Pager: web.Pager{Base: "/records", Number: max(c.QueryInt("page", 1), 1)}}
+	page := waitingPage{Page: h.web.Page(c), Pager: web.Pager{Base: "/records", Number: web.PageOf(c)}}
 	list, err := selectWaiting(c.UserContext(), h.DB, waitingOnPage+1, (page.Number-1)*waitingOnPage)
 	if err != nil {
 		return err

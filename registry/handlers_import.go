@@ -35,7 +35,7 @@ func (h handlers) imports(c *fiber.Ctx) error { return h.importsPage(c, nil, "")
 
 // importsPage lists files of records, with the form for another one.
 func (h handlers) importsPage(c *fiber.Ctx, wrong map[string]string, refused string) error {
-	page := importsPage{Page: h.web.Page(c), Pager: web.Pager{Base: "/records/imports", Number: max(c.QueryInt("page", 1), 1)}, Columns: recordColumns, Others: moreColumns, Strings: h.web.Strings(c, "registry.imports.script."), Refused: refused}
+	page := importsPage{Page: h.web.Page(c), Pager: web.Pager{Base: "/records/imports", Number: web.PageOf(c)}, Columns: recordColumns, Others: moreColumns, Strings: h.web.Strings(c, "registry.imports.script."), Refused: refused}
 	list, err := selectImports(c.UserContext(), h.DB, importsOnPage+1, (page.Number-1)*importsOnPage)
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (h handlers) importPage(c *fiber.Ctx, wrong map[string]string, refused stri
 	}
 	ctx := c.UserContext()
 	page := importPage{Page: h.web.Page(c), Shown: Outcome(c.Query("outcome")), Refused: refused,
-		Pager: web.Pager{Base: importPath(id), Query: url.Values{"outcome": {c.Query("outcome")}}, Number: max(c.QueryInt("page", 1), 1)}}
+		Pager: web.Pager{Base: importPath(id), Query: url.Values{"outcome": {c.Query("outcome")}}, Number: web.PageOf(c)}}
 	if page.Shown != "" && !slices.Contains(Outcomes, page.Shown) {
 		return lms.ErrNotFound
 	}
@@ -208,7 +208,7 @@ func (h handlers) nextRow(c *fiber.Ctx) error {
 	if notice != rowMatched && notice != rowDismissed {
 		notice = ""
 	}
-	next, err := selectNextWaiting(c.UserContext(), h.DB, WaitingRow{ImportID(c.QueryInt("import")), c.QueryInt("line")})
+	next, err := selectNextWaiting(c.UserContext(), h.DB, WaitingRow{ImportID(c.QueryInt("import")), min(max(c.QueryInt("line"), 0), mostRows)})
 	if errors.Is(err, lms.ErrNotFound) {
 		return web.Redirect(c, "/records", notice)
 	}
@@ -224,7 +224,8 @@ func rowAt(c *fiber.Ctx) (at WaitingRow, err error) {
 	if at.Import, err = number[ImportID](c); err != nil {
 		return at, err
 	}
-	if at.Line, err = strconv.Atoi(c.Params("line")); err != nil {
+	line, err := strconv.ParseInt(c.Params("line"), 10, 32)
+	if at.Line = int(line); err != nil {
 		err = lms.ErrNotFound.Because(err)
 	}
 	return at, err
@@ -253,7 +254,7 @@ func (h handlers) rowPage(c *fiber.Ctx, wrong map[string]string, refused string)
 		return err
 	}
 	if page.Row.Outcome == RowWaiting {
-		if page.Candidates, err = h.Candidates(ctx, *page.Viewer, page.Row, page.Now); err != nil {
+		if page.Candidates, err = h.Candidates(ctx, *page.Viewer, at.Import, page.Row, web.From(c), page.Now); err != nil {
 			return err
 		}
 	}
@@ -294,7 +295,7 @@ func (r Row) WhyKey() string {
 	switch {
 	case r.Why == "":
 		return ""
-	case r.Outcome == RowUnreadable:
+	case r.Outcome == RowUnreadable || r.Outcome == RowFailed:
 		return "error." + r.Why
 	case r.Outcome == RowHeld || r.Outcome == RowDenied:
 		return "registry.reason." + r.Why

@@ -15,8 +15,9 @@ var (
 	ErrRecordTitle   = lms.NewError(lms.Invalid, "record_title")
 	ErrRecordDate    = lms.NewError(lms.Invalid, "record_date")
 	ErrRecordHours   = lms.NewError(lms.Invalid, "record_hours")
-	ErrRecordTimes   = lms.NewError(lms.Invalid, "record_times")    // of the session
-	ErrRecordClock   = lms.NewError(lms.Invalid, "record_clock")    // a time that the clocks showed twice, or never
+	ErrRecordTimes   = lms.NewError(lms.Invalid, "record_times") // of the session
+	ErrRecordClock   = lms.NewError(lms.Invalid, "record_clock") // a time that the clocks showed twice, or never
+	ErrRecordLong    = lms.NewError(lms.Invalid, "record_long")
 	ErrRecordCourse  = lms.NewError(lms.Invalid, "record_course")   // no course here has the code
 	ErrRecordSettled = lms.NewError(lms.Conflict, "record_settled") // it was decided about meanwhile
 )
@@ -28,7 +29,7 @@ var (
 )
 
 const (
-	longestTitle = 300
+	longestCell  = 300
 	sessionLimit = 24 * time.Hour
 )
 
@@ -68,8 +69,13 @@ func readSaid(row sheet.Row, now time.Time) (s Said, err error) {
 	if s.MOPDID, err = row.MOPDID("mopd_id"); err != nil {
 		return s, err
 	}
-	if s.Title == "" || len(s.Title) > longestTitle {
+	if s.Title == "" || len(s.Title) > longestCell {
 		return s, ErrRecordTitle
+	}
+	for _, column := range []string{"given", "family", "sponsor", "reference"} {
+		if len(row(column)) > longestCell {
+			return Said{MOPDID: s.MOPDID}, ErrRecordLong
+		}
 	}
 	if s.On, err = row.Day("completed_on"); err != nil || s.On.Year < 1990 || s.On.After(lms.DateOf(now)) {
 		return s, ErrRecordDate
@@ -80,11 +86,11 @@ func readSaid(row sheet.Row, now time.Time) (s Said, err error) {
 	if row("starts") == "" && row("ends") == "" {
 		return s, nil
 	}
-	starts, err := sessionTime(row("starts"))
+	starts, err := sessionTime(row("starts"), s.On)
 	if err != nil {
 		return s, err
 	}
-	ends, err := sessionTime(row("ends"))
+	ends, err := sessionTime(row("ends"), s.On)
 	if err != nil {
 		return s, err
 	}
@@ -125,13 +131,17 @@ func wholeQuarters(typed string) (hours lms.Hours, rounded bool, err error) {
 // America/Chicago.
 var (
 	offsetTimes = []string{time.RFC3339, "2006-01-02T15:04Z07:00", "2006-01-02 15:04Z07:00"}
-	clockTimes  = []string{"2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "1/2/2006 15:04", "1/2/2006 3:04 PM"}
+	clockTimes  = []string{"2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "1/2/2006 15:04", "1/2/2006 3:04 PM", "2006-01-02 3:04 PM"}
 )
 
-// sessionTime reads an instant. One that clocks showed twice needs its offset.
+// sessionTime reads an instant, of a day where only the time is written. One that clocks
+// showed twice needs its offset.
 //
 // Errors: ErrRecordTimes, ErrRecordClock.
-func sessionTime(typed string) (time.Time, error) {
+func sessionTime(typed string, on lms.Date) (time.Time, error) {
+	if !strings.ContainsAny(typed, "-/") {
+		typed = on.String() + " " + typed
+	}
 	for _, layout := range offsetTimes {
 		if t, err := time.Parse(layout, typed); err == nil {
 			return t.UTC(), nil

@@ -245,7 +245,7 @@ func TestAnImportIsUndoneByNewerDecisionsAndMayBeImportedAgain(t *testing.T) {
 	require.Zero(t, w.recordAt(maya, later).Year(2025).Earned)
 	require.Equal(t, before, w.recordAt(maya, imported), "a report as known before the undoing stays")
 	require.Zero(t, w.count(`SELECT count(*) FROM registry.credit_blocks`)+w.count(`SELECT count(*) FROM registry.credit_sessions`))
-	require.Equal(t, []string{"credited", "credited", "dismissed no_such_id"}, w.became(id))
+	require.Equal(t, []string{"denied undone", "denied undone", "dismissed no_such_id"}, w.became(id))
 
 	again := w.reads(rows...)
 	require.NoError(t, w.OrderImport(t.Context(), 0, again, false, "", lmstest.Now))

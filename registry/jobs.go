@@ -94,6 +94,10 @@ type WorkImportArgs struct {
 // Kind names the job.
 func (WorkImportArgs) Kind() string { return "work_import" }
 
+// passOverAfter is how often rows that fail are tried, over a minute or two, before the
+// import goes on without them.
+const passOverAfter = 4
+
 type workImport struct {
 	river.WorkerDefaults[WorkImportArgs]
 	service *Service
@@ -103,6 +107,9 @@ type workImport struct {
 // Work works some rows, and leaves the others to a job that follows.
 func (w *workImport) Work(ctx context.Context, job *river.Job[WorkImportArgs]) error {
 	ended, err := w.service.WorkImport(ctx, job.Args.Import, w.now())
+	if err != nil && job.Attempt >= passOverAfter {
+		err = w.service.passOver(ctx, job.Args.Import, err)
+	}
 	if err != nil || ended {
 		return err
 	}

@@ -54,17 +54,15 @@ func (s *Service) decisionLetter(p lms.Person, c claimed, d decision, parts []Pa
 	if len(parts) > 0 {
 		l.Lines = append(l.Lines, text("where", "Parts", s.partsText(p.Lang, parts, c.EarnedOn.Year)))
 	}
-	switch d.Reason {
-	case reasonRepeat:
-		l.Lines = append(l.Lines, text("repeat", "From", d.From))
-	case reasonYoungerStands:
-		l.Lines = append(l.Lines, text("younger"))
-	case reasonAtOnce:
-		l.Lines = append(l.Lines, text("at_once"))
-	case reasonUndone:
-		l.Lines = append(l.Lines, text("undone", "Note", d.Note))
-	case reasonRegistrar:
+	switch {
+	case d.By != 0:
 		l.Lines = append(l.Lines, text("note", "Note", d.Note))
+	case d.Reason == reasonRepeat:
+		l.Lines = append(l.Lines, text("repeat", "From", d.From))
+	case d.Reason == reasonYoungerStands:
+		l.Lines = append(l.Lines, text("younger"))
+	case d.Reason == reasonAtOnce:
+		l.Lines = append(l.Lines, text("at_once"))
 	}
 	if d.Reason != "" {
 		l.After = []string{text("appeal")}
@@ -87,35 +85,47 @@ func (s *Service) partsText(lang string, parts []Part, year int) string {
 
 // tellOfImport mails somebody what came onto their record.
 func (s *Service) tellOfImport(ctx context.Context, tx pgx.Tx, imp Import, taken []Row) error {
-	if !imp.Tells {
-		return nil
-	}
 	count := map[Outcome]int{}
 	var credit lms.CreditID
 	for _, row := range taken {
 		count[row.Outcome]++
 		credit = max(credit, row.Credit)
 	}
-	if count[RowCredited]+count[RowHeld]+count[RowDenied] == 0 {
+	if count[RowCredited]+count[RowHeld]+count[RowDenied] == 0 || !imp.Tells {
 		return nil
 	}
 	c, err := selectClaimed(ctx, tx, credit)
 	if err != nil {
 		return err
 	}
-	p, err := s.People.Person(ctx, tx, c.Person)
+	return s.importLetter(ctx, tx, c.Person, func(text func(part string, args ...any) string) (lines, after []string) {
+		lines = []string{text("intro")}
+		for _, o := range []Outcome{RowCredited, RowHeld, RowDenied} {
+			if count[o] > 0 {
+				lines = append(lines, text(string(o), "Count", count[o]))
+			}
+		}
+		return lines, nil
+	})
+}
+
+// tellUndone mails somebody how many of their records were taken back, and why.
+func (s *Service) tellUndone(ctx context.Context, tx pgx.Tx, imp Import, who lms.PersonID, taken int) error {
+	if !imp.Tells {
+		return nil
+	}
+	return s.importLetter(ctx, tx, who, func(text func(part string, args ...any) string) (lines, after []string) {
+		return []string{text("undone", "Count", taken), text("undone_note", "Note", imp.UndoneNote)}, []string{text("appeal")}
+	})
+}
+
+func (s *Service) importLetter(ctx context.Context, tx pgx.Tx, who lms.PersonID, say func(text func(part string, args ...any) string) (lines, after []string)) error {
+	p, err := s.People.Person(ctx, tx, who)
 	if err != nil || p.Email == "" {
 		return err
 	}
-	text := func(part string, n int) string { return s.Words.Text(p.Lang, "mail.import."+part, "Count", n) }
-	lines := []string{text("intro", 0)}
-	for _, o := range []Outcome{RowCredited, RowHeld, RowDenied} {
-		if count[o] > 0 {
-			lines = append(lines, text(string(o), count[o]))
-		}
-	}
-	return s.send(ctx, tx, mail.Letter{
-		To: p.Email, Lang: p.Lang, Subject: text("subject", 0), Lines: lines,
-		Button: &mail.Button{Label: s.Words.Text(p.Lang, "mail.credit.button"), URL: s.AppURL.JoinPath("report").String()},
-	})
+	text := func(part string, args ...any) string { return s.Words.Text(p.Lang, "mail.import."+part, args...) }
+	l := mail.Letter{To: p.Email, Lang: p.Lang, Subject: text("subject"), Button: &mail.Button{Label: text("button"), URL: s.AppURL.JoinPath("report").String()}}
+	l.Lines, l.After = say(text)
+	return s.send(ctx, tx, l)
 }

@@ -43,6 +43,9 @@ var (
 	validYears  = regexp.MustCompile(`^[1-9]$`)
 )
 
+// longestNote is the most that a note may have, in characters.
+const longestNote = 1000
+
 // check tells why a change cannot be made, given every policy and today.
 //
 // Errors: lms.ErrForm with fields value, from and note, ErrPolicyMoved.
@@ -55,7 +58,7 @@ func (c PolicyChange) check(policies lms.Policies, today lms.Date) error {
 	if c.From.Before(first.From) || c.From.After(today.AddMonths(policyMonthsAhead)) {
 		wrong = wrong.WithField("from", "policy_from")
 	}
-	if strings.TrimSpace(c.Note) == "" {
+	if strings.TrimSpace(c.Note) == "" || len([]rune(c.Note)) > longestNote {
 		wrong = wrong.WithField("note", "policy_note")
 	}
 	switch now, err := policies.On(c.Kind, c.From); {

@@ -59,6 +59,9 @@ type Print struct {
 func (s *Service) MakePrint(ctx context.Context, v lms.Viewer, p lms.PersonID, year int, m Moment, from string, now time.Time) (code Code, err error) {
 	code = newCode()
 	return code, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if _, err := lockWho(ctx, tx, p); err != nil { // what is being recorded comes before or after
+			return err
+		}
 		if err := insertPrint(ctx, tx, Print{Code: code, Person: p, Year: year, MadeAt: now, Moment: m}, v.ID); err != nil {
 			return err
 		}

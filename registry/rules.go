@@ -17,6 +17,10 @@ const (
 	reasonRegistrar     = "registrar" // decided, with a note
 )
 
+// hoursAlone are the reasons that put a credit's hours in question, not that the course
+// was completed.
+var hoursAlone = []string{reasonRepeat, reasonYoungerStands, reasonMerged}
+
 // decision is what becomes of a claimed credit, under which policy and why.
 type decision struct {
 	Status lms.CreditStatus

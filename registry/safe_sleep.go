@@ -25,7 +25,7 @@ type training struct {
 // the same course stands already; not one that a registrar denied or holds, nor one held
 // for any other reason, since then the completion itself is in question.
 func (r Recorded) renews() bool {
-	return r.Status == lms.Credited || slices.Contains([]string{reasonRepeat, reasonYoungerStands, reasonMerged}, r.Reason)
+	return r.Status == lms.Credited || slices.Contains(hoursAlone, r.Reason)
 }
 
 // trainings are the completions of courses marked safe sleep, as the credits come, each

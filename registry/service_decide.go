@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,7 +78,10 @@ func (s *Service) Decide(ctx context.Context, v lms.Viewer, verdict Verdict, fro
 		if err := s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: "credit_" + string(d.Status), Subject: who, Object: creditObject(c.ID), Note: d.Note, At: now, From: from}); err != nil {
 			return err
 		}
-		return s.tell(ctx, tx, who, c, d, now)
+		if err := s.tell(ctx, tx, who, c, d, now); err != nil || d.Status == lms.Credited {
+			return err
+		}
+		return s.judgeAgain(ctx, tx, who, now, reasonRepeat)
 	})
 }
 
@@ -92,6 +96,9 @@ func (s *Service) put(ctx context.Context, tx pgx.Tx, who lms.PersonID, c claime
 		return decision{}, err
 	}
 	d := decision{Status: verdict.Status, Policy: policy.ID, Reason: reasonRegistrar}
+	if verdict.Status == lms.Denied && slices.Contains(hoursAlone, c.Reason) {
+		d.Reason = c.Reason // the completion was real all the same: it renews safe sleep
+	}
 	if err := s.release(ctx, tx, c.ID); err != nil || verdict.Status != lms.Credited {
 		return d, err
 	}

@@ -24,8 +24,8 @@ var (
 )
 
 const (
-	mostRows      = 100_000
-	peopleAtATime = 50 // whose rows one job works, so that it ends soon
+	mostRows    = 100_000
+	rowsAtATime = 200 // that one job works, and one transaction at most, so that it ends soon
 )
 
 // ImportID is the key of a file of records.
@@ -67,6 +67,7 @@ type Outcome string
 // The outcomes. Those of credits are named as their decisions.
 const (
 	RowUnreadable Outcome = "unreadable"
+	RowFailed     Outcome = "failed"  // it could not be worked; nothing of it is on record
 	RowWaiting    Outcome = "waiting" // for a registrar to say whose it is
 	RowCredited   Outcome = "credited"
 	RowHeld       Outcome = "held"
@@ -76,7 +77,7 @@ const (
 )
 
 // Outcomes are all of them, those first that want a look.
-var Outcomes = []Outcome{RowWaiting, RowHeld, RowDenied, RowUnreadable, RowCredited, RowSame, RowDismissed}
+var Outcomes = []Outcome{RowWaiting, RowHeld, RowDenied, RowUnreadable, RowFailed, RowCredited, RowSame, RowDismissed}
 
 // Why a row waits.
 const (
@@ -233,6 +234,24 @@ func (s *Service) UnreadableRows(ctx context.Context, id ImportID) ([]Row, error
 	return selectRows(ctx, s.DB, id, RowUnreadable, 100, 0)
 }
 
+// rowsError is of rows that could not be worked.
+type rowsError struct {
+	rows []Row
+	error
+}
+
+func (e *rowsError) Unwrap() error { return e.error }
+
+// passOver lets the rows that cannot be worked not stop the others: nothing of them is on
+// record, and the import says so.
+func (s *Service) passOver(ctx context.Context, id ImportID, why error) error {
+	e, ok := errors.AsType[*rowsError](why)
+	if !ok {
+		return why
+	}
+	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error { return updateFailed(ctx, tx, id, e.rows) })
+}
+
 // WorkImport works some rows of an import, each person's in a transaction of its own,
 // and tells whether it is through. A kill loses none and repeats none.
 //
@@ -243,7 +262,7 @@ func (s *Service) WorkImport(ctx context.Context, id ImportID, now time.Time) (e
 		return true, err
 	}
 	after := 0
-	for range peopleAtATime {
+	for worked := 0; worked < rowsAtATime; {
 		rows, err := selectImportGroup(ctx, s.DB, id, imp.State, after)
 		if err != nil {
 			return false, err
@@ -257,9 +276,9 @@ func (s *Service) WorkImport(ctx context.Context, id ImportID, now time.Time) (e
 				return err
 			})
 		}
-		after = rows[0].Line - 1
+		after, worked = rows[0].Line-1, worked+len(rows)
 		if err := s.workGroup(ctx, imp, rows, now); err != nil {
-			return false, fmt.Errorf("import %d, line %d: %w", id, rows[0].Line, err)
+			return false, &rowsError{rows, fmt.Errorf("import %d, line %d: %w", id, rows[0].Line, err)}
 		}
 	}
 	return false, nil
@@ -342,16 +361,35 @@ func (s *Service) take(ctx context.Context, tx pgx.Tx, imp Import, rows []Row, n
 		case p.ID == imp.MadeBy || p.ID == imp.OrderedBy:
 			taken[i].Outcome, taken[i].Why = RowWaiting, whyOwn
 		default:
-			if taken[i], err = s.bring(ctx, tx, p.ID, row, now); err != nil {
+			if taken[i], err = s.bring(ctx, tx, p.ID, imp.ID, row, now); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return taken, nil
+	return taken, asTheyStand(ctx, tx, taken)
 }
 
-// takeBack undoes somebody's rows.
+// asTheyStand says of rows what stands once all of them are in: a later one may hold an
+// earlier one.
+func asTheyStand(ctx context.Context, tx pgx.Tx, taken []Row) error {
+	for i, row := range taken {
+		if row.Credit == 0 || row.Outcome == RowSame || row.Outcome == RowWaiting {
+			continue
+		}
+		c, err := selectClaimed(ctx, tx, row.Credit)
+		if err != nil {
+			return err
+		}
+		taken[i].Outcome, taken[i].Why = Outcome(c.Status), c.Reason
+	}
+	return nil
+}
+
+// takeBack undoes somebody's rows, and lets the rules decide again about what they stood
+// in the way of.
 func (s *Service) takeBack(ctx context.Context, tx pgx.Tx, imp Import, rows []Row, now time.Time) error {
+	var whose lms.PersonID
+	taken := 0
 	for _, row := range rows {
 		if row.Credit == 0 {
 			continue
@@ -360,31 +398,51 @@ func (s *Service) takeBack(ctx context.Context, tx pgx.Tx, imp Import, rows []Ro
 		if err != nil {
 			return err
 		}
-		who, err := lockWho(ctx, tx, c.Person)
+		if whose, err = lockWho(ctx, tx, c.Person); err != nil {
+			return err
+		}
+		took, err := s.takeBackCredit(ctx, tx, imp, whose, c.ID, now)
 		if err != nil {
 			return err
 		}
-		policy, err := selectPolicyOf(ctx, tx, c.ID)
-		if err != nil {
-			return err
-		}
-		d := decision{Status: lms.Denied, Reason: reasonUndone, Policy: policy, By: imp.UndoneBy, Note: imp.UndoneNote}
-		if err := s.release(ctx, tx, c.ID); err != nil {
-			return err
-		}
-		if err := insertDecision(ctx, tx, c.ID, d, now); err != nil {
-			return err
-		}
-		if err := s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: imp.UndoneBy, Action: "credit_denied", Subject: who, Object: creditObject(c.ID), Note: d.Note, At: now}); err != nil {
-			return err
-		}
-		if imp.Tells {
-			if err := s.tell(ctx, tx, who, c, d, now); err != nil {
-				return err
-			}
+		if took {
+			taken++
 		}
 	}
-	return updateTakenBack(ctx, tx, imp, rows)
+	if err := updateTakenBack(ctx, tx, imp, rows); err != nil || taken == 0 {
+		return err
+	}
+	if err := s.judgeAgain(ctx, tx, whose, now, reasonRepeat, reasonYoungerStands, reasonAtOnce); err != nil {
+		return err
+	}
+	return s.tellUndone(ctx, tx, imp, whose, taken)
+}
+
+// takeBackCredit takes a credit out of force, unless a registrar denied it, it is undone,
+// or another import says it too. One's own is held for another registrar.
+func (s *Service) takeBackCredit(ctx context.Context, tx pgx.Tx, imp Import, who lms.PersonID, id lms.CreditID, now time.Time) (bool, error) {
+	c, err := selectClaimed(ctx, tx, id) // as it stands now that the person is locked
+	if err != nil || c.Reason == reasonUndone || c.By != 0 && c.Status == lms.Denied {
+		return false, err
+	}
+	if vouched, err := isVouchedFor(ctx, tx, id, imp.ID); err != nil || vouched {
+		return false, err
+	}
+	if who == imp.UndoneBy {
+		return false, s.hold(ctx, tx, id, who, reasonUndone, now)
+	}
+	policy, err := selectPolicyOf(ctx, tx, id)
+	if err != nil {
+		return false, err
+	}
+	if err := s.release(ctx, tx, id); err != nil {
+		return false, err
+	}
+	d := decision{Status: lms.Denied, Reason: reasonUndone, Policy: policy, By: imp.UndoneBy, Note: imp.UndoneNote}
+	if err := insertDecision(ctx, tx, id, d, now); err != nil {
+		return false, err
+	}
+	return true, s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: imp.UndoneBy, Action: "credit_denied", Subject: who, Object: creditObject(id), Note: d.Note, At: now})
 }
 
 func importObject(id ImportID) string { return fmt.Sprintf("import/%d", id) }

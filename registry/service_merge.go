@@ -22,7 +22,7 @@ func (s *Service) CountCredits(ctx context.Context, tx pgx.Tx, p lms.PersonID) (
 
 // HeldByMerge are the titles of the credits that would be held, were two profiles one
 // person's: of a course that both completed within a year, the later credit; of sessions
-// that both attended at once, both.
+// that both attended at once, both; of a record that came for both, one.
 func (s *Service) HeldByMerge(ctx context.Context, tx pgx.Tx, from, into lms.PersonID) (titles []string, err error) {
 	blocks, err := selectBlocksOf(ctx, tx, from, into)
 	if err != nil {
@@ -32,8 +32,15 @@ func (s *Service) HeldByMerge(ctx context.Context, tx pgx.Tx, from, into lms.Per
 		titles = append(titles, b.Title)
 	}
 	sessions, err := selectSessionsOf(ctx, tx, from, into)
+	if err != nil {
+		return nil, err
+	}
 	for _, a := range atOnce(sessions) {
 		titles = append(titles, a.Title)
+	}
+	twice, err := selectDoubles(ctx, tx, from, into)
+	for _, t := range twice {
+		titles = append(titles, t.Title)
 	}
 	return titles, err
 }
@@ -60,6 +67,15 @@ func (s *Service) Merge(ctx context.Context, tx pgx.Tx, from, into lms.PersonID,
 			return err
 		}
 	}
+	twice, err := selectDoubles(ctx, tx, from, into)
+	if err != nil {
+		return err
+	}
+	for _, t := range twice {
+		if err := s.hold(ctx, tx, t.ID, from, reasonMerged, now); err != nil {
+			return err
+		}
+	}
 	if err := updateSessionsPerson(ctx, tx, from, into); err != nil {
 		return err
 	}
@@ -79,6 +95,16 @@ func (s *Service) hold(ctx context.Context, tx pgx.Tx, id lms.CreditID, p lms.Pe
 		return err
 	}
 	return s.Audit.Audit(ctx, tx, lms.AuditEntry{Action: "credit_held", Subject: p, Object: creditObject(id), At: now})
+}
+
+// selectDoubles is what came from elsewhere for both of two profiles.
+func selectDoubles(ctx context.Context, tx pgx.Tx, from, into lms.PersonID) ([]there, error) {
+	goes, err := selectThere(ctx, tx, from)
+	if err != nil || len(goes) == 0 {
+		return nil, err
+	}
+	stays, err := selectThere(ctx, tx, into)
+	return doubles(goes, stays), err
 }
 
 // lockWho locks who a person is today, also when that changes while it waits.

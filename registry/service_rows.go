@@ -13,9 +13,9 @@ import (
 	"mopd/lms/pg"
 )
 
-// bring puts a row on somebody's record, and says what became of it. What is there
-// already is left as it is.
-func (s *Service) bring(ctx context.Context, tx pgx.Tx, p lms.PersonID, row Row, now time.Time) (Row, error) {
+// bring puts a row of an import on somebody's record, and says what became of it. What is
+// there already is left as it is.
+func (s *Service) bring(ctx context.Context, tx pgx.Tx, p lms.PersonID, id ImportID, row Row, now time.Time) (Row, error) {
 	who, err := lockWho(ctx, tx, p)
 	if err != nil {
 		return row, err
@@ -23,27 +23,28 @@ func (s *Service) bring(ctx context.Context, tx pgx.Tx, p lms.PersonID, row Row,
 	if err := s.postPending(ctx, tx, who, now, now); err != nil {
 		return row, err
 	}
-	c, err := s.claimOf(ctx, tx, who, row.Said)
+	c, err := claimOf(ctx, tx, who, row.Said)
 	if err != nil {
 		return row, err
 	}
-	there, err := selectThere(ctx, tx, who, recordKey(row.Said))
-	switch {
-	case errors.Is(err, lms.ErrNotFound):
-		row.Credit, err = insertCredit(ctx, tx, c, now)
-		if err != nil {
+	c.Reference = fmt.Sprintf("%d/%d", id, row.Line)
+	there, err := selectThere(ctx, tx, who)
+	if err != nil {
+		return row, err
+	}
+	switch known := knownAs(c.said(), there); {
+	case known.ID == 0:
+		if row.Credit, err = insertCredit(ctx, tx, c, now); err != nil {
 			return row, guards.Explain(err)
 		}
-	case err != nil:
-		return row, err
-	case !there.says(c):
-		row.Outcome, row.Why, row.Credit = RowWaiting, whyDiffers, there.ID
-		return row, nil
-	case there.Reason != reasonUndone:
-		row.Outcome, row.Why = RowSame, ""
+	case known.Reason == reasonUndone:
+		row.Credit = known.ID
+	case known.says(c.said()):
+		row.Outcome, row.Why, row.Credit = RowSame, "", known.ID
 		return row, nil
 	default:
-		row.Credit = there.ID
+		row.Outcome, row.Why, row.Credit = RowWaiting, whyDiffers, known.ID
+		return row, nil
 	}
 	d, err := s.judge(ctx, tx, who, row.Credit, c, now)
 	row.Outcome, row.Why = Outcome(d.Status), d.Reason
@@ -77,6 +78,9 @@ func (s *Service) judge(ctx context.Context, tx pgx.Tx, who lms.PersonID, id lms
 			if err := s.hold(ctx, tx, other.ID, other.Person, reasonAtOnce, now); err != nil {
 				return d, err
 			}
+			if sameImport(other.Reference, c.Reference) {
+				continue // the letter of the import says it
+			}
 			if err := s.tell(ctx, tx, who, other, decision{Status: lms.Held, Reason: reasonAtOnce}, now); err != nil {
 				return d, err
 			}
@@ -88,42 +92,69 @@ func (s *Service) judge(ctx context.Context, tx pgx.Tx, who lms.PersonID, id lms
 	return d, s.settle(ctx, tx, who, id, c, d, now)
 }
 
-func (s *Service) claimOf(ctx context.Context, tx pgx.Tx, who lms.PersonID, said Said) (c claim, err error) {
-	c = claim{Source: sourceImport, Reference: fmt.Sprintf("%d/%s", who, recordKey(said)), Person: who,
-		SafeSleep: said.SafeSleep, Title: said.Title, Sponsor: said.Sponsor, Hours: said.Hours, EarnedAt: said.EarnedAt()}
+// sameImport tells whether two rows came with one import, by the references of their
+// credits.
+func sameImport(a, b string) bool {
+	first, _, _ := strings.Cut(a, "/")
+	second, _, _ := strings.Cut(b, "/")
+	return first == second
+}
+
+func claimOf(ctx context.Context, tx pgx.Tx, who lms.PersonID, said Said) (c claim, err error) {
+	c = claim{Source: sourceImport, Person: who, SafeSleep: said.SafeSleep, Record: said.Reference,
+		Title: said.Title, Sponsor: said.Sponsor, Hours: said.Hours, EarnedAt: said.EarnedAt()}
 	if said.Starts != nil {
 		c.Session = &Session{*said.Starts, *said.Ends}
 	}
 	if said.Course != "" {
-		c.Course, err = selectCourse(ctx, tx, said.Course)
+		k, err := selectCourse(ctx, tx, said.Course)
+		c.Course, c.SafeSleep = k.ID, c.SafeSleep || k.SafeSleep
+		return c, err
 	}
-	return c, err
+	return c, nil
 }
 
-// recordKey is by what a person's record from elsewhere is known again: the earlier
-// registry's reference, or when it was and what.
-func recordKey(said Said) string {
-	if said.Reference != "" {
-		return "ref/" + said.Reference
+// judgeAgain decides by the rules about what they alone have denied or held for some
+// reasons: what stood in the way may be gone.
+func (s *Service) judgeAgain(ctx context.Context, tx pgx.Tx, who lms.PersonID, now time.Time, reasons ...string) error {
+	list, err := selectRuled(ctx, tx, who, reasons)
+	if err != nil {
+		return err
 	}
-	when := said.On.String()
-	if said.Starts != nil {
-		when += " " + said.Starts.UTC().Format(time.RFC3339)
+	policies, err := selectPolicies(ctx, tx)
+	if err != nil {
+		return err
 	}
-	return when + "/" + strings.ToLower(said.Title)
-}
-
-// there is a record from elsewhere that is there already.
-type there struct {
-	ID       lms.CreditID
-	Title    string
-	Hours    lms.Hours
-	EarnedAt time.Time
-	Reason   string // of the latest decision
-}
-
-func (t there) says(c claim) bool {
-	return strings.EqualFold(t.Title, c.Title) && t.Hours == c.Hours && t.EarnedAt.Equal(c.EarnedAt)
+	for _, c := range list {
+		blocks, err := selectBlocks(ctx, tx, who)
+		if err != nil {
+			return err
+		}
+		d, err := decide(lms.Completion{Course: c.Course, Hours: c.Claimed, At: c.EarnedAt}, blocks, policies)
+		if err != nil {
+			return err
+		}
+		cl := claim{Person: c.Person, Course: c.Course, Session: c.session()}
+		if cl.Session != nil {
+			others, err := selectAtOnce(ctx, tx, who, c.ID, *cl.Session)
+			if err != nil {
+				return err
+			}
+			if len(others) > 0 {
+				continue
+			}
+		}
+		if d.Status != lms.Credited {
+			continue
+		}
+		if err := s.settle(ctx, tx, who, c.ID, cl, d, now); err != nil {
+			return err
+		}
+		if err := s.tell(ctx, tx, who, c, d, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ErrAtOnce is of a credit whose session was attended while another one was.
@@ -142,11 +173,18 @@ func (s *Service) ResolveRow(ctx context.Context, v lms.Viewer, id ImportID, lin
 		if who == v.ID {
 			return row, ErrOwnCredit
 		}
-		if row, err = s.bring(ctx, tx, who, row, now); err != nil {
+		if row, err = s.bring(ctx, tx, who, id, row, now); err != nil {
 			return row, err
 		}
 		if row.Outcome == RowWaiting {
 			return row, ErrRecordDiffers
+		}
+		imp, err := selectImport(ctx, tx, id)
+		if err != nil {
+			return row, err
+		}
+		if err := s.tellOfImport(ctx, tx, imp, []Row{row}); err != nil {
+			return row, err
 		}
 		return row, s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: "record_matched", Subject: who, Object: rowObject(id, line), Note: note, At: now, From: from})
 	})
@@ -165,7 +203,7 @@ func (s *Service) DismissRow(ctx context.Context, v lms.Viewer, id ImportID, lin
 func (s *Service) settleRow(ctx context.Context, v lms.Viewer, id ImportID, line int, note string, become func(tx pgx.Tx, row Row) (Row, error)) error {
 	note = strings.TrimSpace(note)
 	if note == "" {
-		return lms.ErrForm.WithField("note", "decision_note")
+		return lms.ErrForm.WithField("note", "row_note")
 	}
 	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		row, err := selectRowLocked(ctx, tx, id, line)
@@ -195,8 +233,8 @@ type Candidate struct {
 }
 
 // Candidates are those whom a row that waits may be about: who has the MOPD ID, and
-// those with the name.
-func (s *Service) Candidates(ctx context.Context, v lms.Viewer, row Row, now time.Time) (list []Candidate, err error) {
+// those with the name. That their years were looked at is written down.
+func (s *Service) Candidates(ctx context.Context, v lms.Viewer, id ImportID, row Row, from string, now time.Time) (list []Candidate, err error) {
 	var people []lms.Person
 	var holder lms.PersonID
 	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
@@ -219,7 +257,10 @@ func (s *Service) Candidates(ctx context.Context, v lms.Viewer, row Row, now tim
 			continue
 		}
 		c := Candidate{Person: p, HasID: p.ID == holder}
-		if err = s.wouldBring(ctx, &c, row, now); err == nil {
+		if _, err = s.People.LookAtPerson(ctx, v, p.ID, from, now); err != nil {
+			break
+		}
+		if err = s.wouldBring(ctx, &c, id, row, now); err == nil {
 			list = append(list, c)
 		}
 	}
@@ -228,13 +269,13 @@ func (s *Service) Candidates(ctx context.Context, v lms.Viewer, row Row, now tim
 
 // wouldBring finds out what a row would change on somebody's record: it is brought, and
 // rolled back.
-func (s *Service) wouldBring(ctx context.Context, c *Candidate, row Row, now time.Time) error {
+func (s *Service) wouldBring(ctx context.Context, c *Candidate, id ImportID, row Row, now time.Time) error {
 	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		before, err := s.Record(ctx, tx, c.ID, Now(now))
 		if err != nil {
 			return err
 		}
-		brought, err := s.bring(ctx, tx, c.ID, row, now)
+		brought, err := s.bring(ctx, tx, c.ID, id, row, now)
 		if err != nil {
 			return err
 		}

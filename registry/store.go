@@ -60,23 +60,26 @@ func selectStatus(ctx context.Context, tx pgx.Tx, source, reference string) (lms
 		WHERE c.source = $1 AND c.reference = $2 ORDER BY d.recorded_at DESC, d.id DESC LIMIT 1`, source, reference)
 }
 
+// afterPrints is the first instant after the moments of somebody's printed reports.
+const afterPrints = `SELECT max(p.known) + interval '1 microsecond' FROM accounts.pub_identities i JOIN accounts.pub_identities o ON o.canonical = i.canonical JOIN registry.prints p ON p.person = o.person`
+
 func insertCredit(ctx context.Context, tx pgx.Tx, c claim, now time.Time) (lms.CreditID, error) {
 	starts, ends := c.Session.times()
-	return pg.Value[lms.CreditID](ctx, tx, "insert credit", `INSERT INTO registry.credits (source, reference, person, course, safe_sleep, title, sponsor, quarters, earned_on, earned_at, session, recorded_at)
+	return pg.Value[lms.CreditID](ctx, tx, "insert credit", `INSERT INTO registry.credits (source, reference, person, course, safe_sleep, title, sponsor, quarters, earned_on, earned_at, session, record, recorded_at)
 		VALUES ($1, $2, $3, nullif($4, 0), $5 OR coalesce((SELECT safe_sleep FROM courses.pub_courses WHERE course = $4), false), $6, $7, $8, $9, $10,
-			CASE WHEN $11::timestamptz IS NOT NULL THEN tstzrange($11, $12) END, $13) RETURNING id`,
-		c.Source, c.Reference, c.Person, c.Course, c.SafeSleep, c.Title, c.Sponsor, c.Hours, lms.DateOf(c.EarnedAt), c.EarnedAt, starts, ends, now)
+			CASE WHEN $11::timestamptz IS NOT NULL THEN tstzrange($11, $12) END, $13, greatest($14, (`+afterPrints+` WHERE i.person = $3))) RETURNING id`,
+		c.Source, c.Reference, c.Person, c.Course, c.SafeSleep, c.Title, c.Sponsor, c.Hours, lms.DateOf(c.EarnedAt), c.EarnedAt, starts, ends, c.Record, now)
 }
 
 // insertDecision keeps a decision as the latest one, also if it waited for the person's
-// lock while another was made.
+// lock while another was made, or while a report was printed that does not say it.
 func insertDecision(ctx context.Context, tx pgx.Tx, id lms.CreditID, d decision, now time.Time) error {
 	args := map[string]string{}
 	if !d.From.IsZero() {
 		args["From"] = d.From.String()
 	}
 	return pg.Exec(ctx, tx, "insert decision", `INSERT INTO registry.decisions (credit, status, quarters, reason, reason_args, policy, recorded_at, decided_by, note)
-		VALUES ($1, $2, $3, $4, $5, $6, greatest($7, (SELECT max(recorded_at) + interval '1 microsecond' FROM registry.decisions WHERE credit = $1)), nullif($8, 0), $9)`, id, d.Status, d.Hours, d.Reason, args, d.Policy, now, d.By, d.Note)
+		VALUES ($1, $2, $3, $4, $5, $6, greatest($7, (SELECT max(recorded_at) + interval '1 microsecond' FROM registry.decisions WHERE credit = $1), (`+afterPrints+` JOIN registry.credits c ON c.person = i.person WHERE c.id = $1)), nullif($8, 0), $9)`, id, d.Status, d.Hours, d.Reason, args, d.Policy, now, d.By, d.Note)
 }
 
 func insertBlock(ctx context.Context, tx pgx.Tx, id lms.CreditID, p lms.PersonID, c lms.CourseID, during lms.DateRange) error {

@@ -12,22 +12,34 @@ import (
 
 // claimed is a credit as it was claimed, with what stands of it.
 type claimed struct {
-	ID       lms.CreditID
-	Person   lms.PersonID // who has it today
-	Course   lms.CourseID // 0 if it is of no course here
-	Title    string
-	Sponsor  string
-	EarnedOn lms.Date
-	Claimed  lms.Hours
-	Status   lms.CreditStatus
-	Hours    lms.Hours
-	Starts   *time.Time // of the session; nil if it is not known
-	Ends     *time.Time
+	ID        lms.CreditID
+	Person    lms.PersonID // who has it today
+	Reference string       // of where it came from
+	Course    lms.CourseID // 0 if it is of no course here
+	Title     string
+	Sponsor   string
+	EarnedOn  lms.Date
+	Claimed   lms.Hours
+	Status    lms.CreditStatus
+	Hours     lms.Hours
+	Reason    string       // of the latest decision
+	By        lms.PersonID // who made it; 0: the rules
+	EarnedAt  time.Time
+	Starts    *time.Time // of the session; nil if it is not known
+	Ends      *time.Time
 }
 
-const credits = `SELECT c.id, i.canonical AS person, coalesce(c.course, 0) AS course, c.title, c.sponsor, c.earned_on, c.quarters AS claimed, d.status, d.quarters AS hours, lower(c.session) AS starts, upper(c.session) AS ends
+// session is when the credit was attended; nil if it is not known.
+func (c claimed) session() *Session {
+	if c.Starts == nil {
+		return nil
+	}
+	return &Session{*c.Starts, *c.Ends}
+}
+
+const credits = `SELECT c.id, i.canonical AS person, c.reference, coalesce(c.course, 0) AS course, c.title, c.sponsor, c.earned_on, c.quarters AS claimed, d.status, d.quarters AS hours, d.reason, coalesce(d.decided_by, 0) AS by, c.earned_at, lower(c.session) AS starts, upper(c.session) AS ends
 		FROM registry.credits c JOIN accounts.pub_identities i ON i.person = c.person
-		JOIN LATERAL (SELECT status, quarters FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true`
+		JOIN LATERAL (SELECT status, quarters, reason, decided_by FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true`
 
 func selectClaimed(ctx context.Context, db pg.Querier, id lms.CreditID) (claimed, error) {
 	return pg.Row[claimed](ctx, db, "select credit", credits+` WHERE c.id = $1`, id)

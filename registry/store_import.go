@@ -18,8 +18,14 @@ func selectCourseCodes(ctx context.Context, db pg.Querier) ([]string, error) {
 	return pg.Values[string](ctx, db, "select course codes", `SELECT code FROM courses.pub_courses`)
 }
 
-func selectCourse(ctx context.Context, tx pgx.Tx, code string) (lms.CourseID, error) {
-	return pg.Value[lms.CourseID](ctx, tx, "select course", `SELECT course FROM courses.pub_courses WHERE code = $1`, code)
+// knownCourse is what of a course counts for a record.
+type knownCourse struct {
+	ID        lms.CourseID
+	SafeSleep bool
+}
+
+func selectCourse(ctx context.Context, tx pgx.Tx, code string) (knownCourse, error) {
+	return pg.Row[knownCourse](ctx, tx, "select course", `SELECT course AS id, safe_sleep FROM courses.pub_courses WHERE code = $1`, code)
 }
 
 func insertImport(ctx context.Context, tx pgx.Tx, name string, by lms.PersonID, now time.Time) (ImportID, error) {
@@ -42,7 +48,7 @@ func insertImportRows(ctx context.Context, tx pgx.Tx, id ImportID, rows []Row) e
 const imports = `SELECT i.id, i.name, i.state, i.tells, coalesce(i.made_by, 0) AS made_by, coalesce(i.ordered_by, 0) AS ordered_by, coalesce(p.given || ' ' || p.family, '') AS by_name,
 		i.made_at, coalesce(i.undone_by, 0) AS undone_by, i.undone_note, r.rows, r.worked
 	FROM registry.imports i LEFT JOIN accounts.pub_people p ON p.person = coalesce(i.ordered_by, i.made_by)
-	JOIN LATERAL (SELECT count(*) AS rows, count(*) FILTER (WHERE CASE i.state WHEN 'reading' THEN outcome <> '' WHEN 'undoing' THEN undone OR outcome NOT IN ('credited', 'held', 'denied', 'waiting') ELSE done END) AS worked
+	JOIN LATERAL (SELECT count(*) AS rows, count(*) FILTER (WHERE CASE i.state WHEN 'reading' THEN outcome <> '' WHEN 'undoing' THEN undone OR outcome NOT IN ('credited', 'held', 'denied', 'same', 'waiting') ELSE done END) AS worked
 		FROM registry.import_rows WHERE import = i.id) r ON true`
 
 func selectImport(ctx context.Context, db pg.Querier, id ImportID) (Import, error) {
@@ -54,13 +60,19 @@ func selectImports(ctx context.Context, db pg.Querier, limit, offset int) ([]Imp
 	return pg.Rows[Import](ctx, db, "select imports", imports+` ORDER BY i.id DESC LIMIT $1 OFFSET $2`, limit, offset)
 }
 
+// standingRows are rows as they stand today: of those that brought a credit, what the
+// latest decision says.
+const standingRows = `SELECT r.line, r.said, CASE WHEN r.done AND r.outcome IN ('credited', 'held', 'denied') THEN d.status ELSE r.outcome END AS outcome,
+		CASE WHEN r.done AND r.outcome IN ('credited', 'held', 'denied') THEN d.reason ELSE r.why END AS why, coalesce(r.credit, 0) AS credit, r.note
+	FROM registry.import_rows r LEFT JOIN LATERAL (SELECT status, reason FROM registry.decisions WHERE credit = r.credit ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true`
+
 const importRows = `SELECT r.line, r.said, r.outcome, r.why, coalesce(r.credit, 0) AS credit, r.note FROM registry.import_rows r JOIN registry.imports i ON i.id = r.import`
 
 // stillToWork is of a row that its import's state has still to work.
 const stillToWork = `CASE i.state WHEN 'reading' THEN r.outcome = '' WHEN 'importing' THEN NOT r.done
-	WHEN 'undoing' THEN NOT r.undone AND r.outcome IN ('credited', 'held', 'denied', 'waiting') ELSE false END`
+	WHEN 'undoing' THEN NOT r.undone AND r.outcome IN ('credited', 'held', 'denied', 'same', 'waiting') ELSE false END`
 
-// selectImportGroup is the rows about one person that come next after a line, if the
+// selectImportGroup is rows about one person that come next after a line, if the
 // import is still in a state.
 func selectImportGroup(ctx context.Context, db pg.Querier, id ImportID, state ImportState, after int) ([]Row, error) {
 	return pg.Rows[Row](ctx, db, "select rows of person", `WITH next AS (
@@ -68,7 +80,7 @@ func selectImportGroup(ctx context.Context, db pg.Querier, id ImportID, state Im
 			WHERE r.import = $1 AND r.line > $3 AND i.state = $2 AND (`+stillToWork+`) ORDER BY r.line LIMIT 1
 		) `+importRows+` WHERE r.import = $1 AND (`+stillToWork+`) AND r.mopd_id IN (
 			SELECT mopd_id FROM next UNION SELECT a.mopd_id FROM accounts.pub_mopd_ids a JOIN accounts.pub_mopd_ids b ON b.person = a.person JOIN next n ON n.mopd_id = b.mopd_id
-		) ORDER BY r.line`, id, state, after)
+		) ORDER BY r.line LIMIT $4`, id, state, after, rowsAtATime)
 }
 
 // selectImportRowsLocked locks those of the rows that are still to be worked.
@@ -85,12 +97,12 @@ func selectRowLocked(ctx context.Context, tx pgx.Tx, id ImportID, line int) (Row
 }
 
 func selectRow(ctx context.Context, db pg.Querier, id ImportID, line int) (Row, error) {
-	return pg.Row[Row](ctx, db, "select row", importRows+` WHERE r.import = $1 AND r.line = $2`, id, line)
+	return pg.Row[Row](ctx, db, "select row", standingRows+` WHERE r.import = $1 AND r.line = $2`, id, line)
 }
 
 // selectRows are some of an import's rows, with an outcome or, for "", with any.
 func selectRows(ctx context.Context, db pg.Querier, id ImportID, o Outcome, limit, offset int) ([]Row, error) {
-	return pg.Rows[Row](ctx, db, "select rows", importRows+` WHERE r.import = $1 AND ($2 = '' OR r.outcome = $2) ORDER BY r.line LIMIT $3 OFFSET $4`, id, o, limit, offset)
+	return pg.Rows[Row](ctx, db, "select rows", `SELECT * FROM (`+standingRows+` WHERE r.import = $1) r WHERE $2 = '' OR r.outcome = $2 ORDER BY r.line LIMIT $3 OFFSET $4`, id, o, limit, offset)
 }
 
 type outcomeCount struct {
@@ -99,7 +111,7 @@ type outcomeCount struct {
 }
 
 func selectOutcomes(ctx context.Context, db pg.Querier, id ImportID) (map[Outcome]int, error) {
-	list, err := pg.Rows[outcomeCount](ctx, db, "count outcomes", `SELECT outcome, count(*) AS rows FROM registry.import_rows WHERE import = $1 GROUP BY outcome`, id)
+	list, err := pg.Rows[outcomeCount](ctx, db, "count outcomes", `SELECT outcome, count(*) AS rows FROM (`+standingRows+` WHERE r.import = $1) r GROUP BY outcome`, id)
 	counts := map[Outcome]int{}
 	for _, c := range list {
 		counts[c.Outcome] = c.Rows
@@ -161,16 +173,16 @@ func updateForeseen(ctx context.Context, db *pgxpool.Pool, id ImportID, rows []R
 	})
 }
 
-// updateTaken keeps what became of rows; a credit is a row's own only where it brought it.
+// updateTaken keeps what became of rows, with the credits that they say.
 func updateTaken(ctx context.Context, tx pgx.Tx, id ImportID, rows []Row) error {
 	lines, outcomes, whys, credits := columns(rows)
 	return pg.Exec(ctx, tx, "keep what became", `UPDATE registry.import_rows r SET outcome = u.outcome, why = u.why, done = true,
-			credit = CASE WHEN u.outcome IN ('credited', 'held', 'denied') THEN nullif(u.credit, 0) END
+			credit = CASE WHEN u.outcome IN ('credited', 'held', 'denied', 'same') THEN nullif(u.credit, 0) END
 		FROM unnest($2::integer[], $3::text[], $4::text[], $5::bigint[]) u (line, outcome, why, credit) WHERE r.import = $1 AND r.line = u.line`, id, lines, outcomes, whys, credits)
 }
 
 func updateResolved(ctx context.Context, tx pgx.Tx, id ImportID, row Row, by lms.PersonID, note string) error {
-	return pg.Exec(ctx, tx, "resolve row", `UPDATE registry.import_rows SET outcome = $3, why = $4, credit = CASE WHEN $3 IN ('credited', 'held', 'denied') THEN nullif($5, 0) END, resolved_by = $6, note = $7
+	return pg.Exec(ctx, tx, "resolve row", `UPDATE registry.import_rows SET outcome = $3, why = $4, credit = CASE WHEN $3 IN ('credited', 'held', 'denied', 'same') THEN nullif($5, 0) END, resolved_by = $6, note = $7
 		WHERE import = $1 AND line = $2`, id, row.Line, row.Outcome, row.Why, row.Credit, by, note)
 }
 
@@ -182,11 +194,20 @@ func updateTakenBack(ctx context.Context, tx pgx.Tx, imp Import, rows []Row) err
 		WHERE import = $1 AND line = ANY($2)`, imp.ID, lines, imp.UndoneBy, imp.UndoneNote)
 }
 
-// selectThere is a person's record from elsewhere that is known by a key.
-//
-// Errors: lms.ErrNotFound.
-func selectThere(ctx context.Context, tx pgx.Tx, who lms.PersonID, key string) (there, error) {
-	return pg.Row[there](ctx, tx, "select record from elsewhere", `SELECT c.id, c.title, c.quarters AS hours, c.earned_at, d.reason FROM registry.credits c
-		JOIN LATERAL (SELECT reason FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
-		WHERE c.source = 'import' AND c.reference IN (SELECT i.person || '/' || $2 FROM accounts.pub_identities i WHERE i.canonical = $1) ORDER BY c.id LIMIT 1`, who, key)
+// selectThere is somebody's records from elsewhere, the oldest first.
+func selectThere(ctx context.Context, tx pgx.Tx, who lms.PersonID) ([]there, error) {
+	return pg.Rows[there](ctx, tx, "select records from elsewhere", `SELECT c.id, c.title, c.quarters AS hours, c.earned_on, coalesce(c.course, 0) AS course, c.safe_sleep, c.record, lower(c.session) AS starts, upper(c.session) AS ends, d.reason
+		FROM registry.credits c JOIN LATERAL (SELECT reason FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
+		WHERE c.source = 'import' AND c.person IN (SELECT person FROM accounts.pub_identities WHERE canonical = $1) ORDER BY c.id`, who)
+}
+
+// isVouchedFor tells whether another import that stands says a credit too.
+func isVouchedFor(ctx context.Context, tx pgx.Tx, id lms.CreditID, but ImportID) (bool, error) {
+	return pg.Value[bool](ctx, tx, "select who says a credit", `SELECT EXISTS (SELECT FROM registry.import_rows WHERE credit = $1 AND import <> $2 AND done AND NOT undone)`, id, but)
+}
+
+// updateFailed lets rows that cannot be worked not stop the others.
+func updateFailed(ctx context.Context, tx pgx.Tx, id ImportID, rows []Row) error {
+	lines, _, _, _ := columns(rows)
+	return pg.Exec(ctx, tx, "keep that rows failed", `UPDATE registry.import_rows SET outcome = 'failed', why = 'record_failed', done = true, undone = true WHERE import = $1 AND line = ANY($2)`, id, lines)
 }

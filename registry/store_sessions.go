@@ -16,6 +16,13 @@ func selectAtOnce(ctx context.Context, tx pgx.Tx, who lms.PersonID, but lms.Cred
 		AND c.id <> $2 AND d.status IN ('credited', 'held') AND c.session && tstzrange($3, $4) ORDER BY c.earned_at, c.id`, who, but, s.Starts, s.Ends)
 }
 
+// selectRuled is somebody's credits that the rules alone deny or hold for some reasons, in
+// the order of their completion.
+func selectRuled(ctx context.Context, tx pgx.Tx, who lms.PersonID, reasons []string) ([]claimed, error) {
+	return pg.Rows[claimed](ctx, tx, "select ruled credits", credits+` WHERE c.person IN (SELECT person FROM accounts.pub_identities WHERE canonical = $1)
+		AND d.status <> 'credited' AND d.decided_by IS NULL AND d.reason = ANY($2) ORDER BY c.earned_at, c.id`, who, reasons)
+}
+
 // selectOverlapping is what a credit was attended at once with.
 func selectOverlapping(ctx context.Context, db pg.Querier, c claimed) ([]claimed, error) {
 	return pg.Rows[claimed](ctx, db, "select overlapping credits", credits+` JOIN registry.credits o ON o.id = $2 AND o.session && c.session

@@ -43,7 +43,7 @@ func (h handlers) people(c *fiber.Ctx) error {
 		page.Query = string(r[:longestQuery])
 	}
 	var err error
-	if page.Found, err = h.SearchPeople(c.UserContext(), *page.Viewer, page.Query, c.QueryInt("page", 1), web.From(c), page.Now); err != nil {
+	if page.Found, err = h.SearchPeople(c.UserContext(), *page.Viewer, page.Query, web.PageOf(c), web.From(c), page.Now); err != nil {
 		return err
 	}
 	return h.web.Render(c, "accounts/people", page)

@@ -15,9 +15,6 @@ import (
 	"mopd/lms/words"
 )
 
-// mostPages is more pages than there ever are.
-const mostPages = 1_000_000
-
 type worklistPage struct {
 	web.Page
 	Kind   ItemKind // shown; "" for all
@@ -61,7 +58,7 @@ func (p worklistPage) Total() (n int) {
 }
 
 func (h handlers) worklist(c *fiber.Ctx) error {
-	page := worklistPage{Page: h.web.Page(c), Kind: ItemKind(c.Query("kind")), Kinds: ItemKinds, Number: min(max(c.QueryInt("page", 1), 1), mostPages)}
+	page := worklistPage{Page: h.web.Page(c), Kind: ItemKind(c.Query("kind")), Kinds: ItemKinds, Number: web.PageOf(c)}
 	if page.Kind != "" && !slices.Contains(ItemKinds, page.Kind) {
 		return lms.ErrNotFound
 	}

@@ -10,10 +10,12 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"mopd/lms"
 	"mopd/lms/lmstest"
+	"mopd/lms/pg"
 	"mopd/lms/sheet"
 )
 
@@ -175,4 +177,13 @@ func BenchmarkImport(b *testing.B) {
 		require.NoError(b, err)
 		b.Logf("%s", time.Since(start))
 	}
+}
+
+func TestANameOfAnyLengthIsLookedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.NoError(t, pg.InTx(t.Context(), w.db, func(tx pgx.Tx) error {
+		_, err := w.Namesakes(t.Context(), tx, strings.Repeat("a", 3000), "Jones")
+		return err
+	}))
 }

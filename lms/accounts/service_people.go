@@ -109,10 +109,17 @@ func unmarked(r rune) rune {
 // separates tells what stands between the parts of a name, as accounts.name_words has it.
 func separates(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`[].,'’"()/-`, r) }
 
+// longestWord is how much of a word is looked for; Postgres takes no word of more than
+// 2 kB.
+const longestWord = 100
+
 // beginnings asks for all of the words, each by its beginning (PostgreSQL 15 §8.11.2).
 func beginnings(words []string) string {
 	terms := make([]string, len(words))
 	for i, word := range words {
+		if runes := []rune(word); len(runes) > longestWord {
+			word = string(runes[:longestWord])
+		}
 		terms[i] = "'" + strings.ReplaceAll(word, `\`, `\\`) + "':*" // an apostrophe separates
 	}
 	return strings.Join(terms, " & ")

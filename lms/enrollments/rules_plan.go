@@ -112,6 +112,9 @@ func planOf(standing lms.YearStanding, c candidates, today lms.Date) Plan {
 		if step.Enrollment == 0 || step.LastDay.After(end) {
 			p.Steps[i].LastDay = end
 		}
+		if until := step.ApprovedUntil; step.Enrollment == 0 && !until.IsZero() && !until.After(end) {
+			p.Steps[i].LastDay = until.AddDays(-1) // who registers by then may finish later
+		}
 	}
 	slices.SortStableFunc(p.Steps, func(a, b Step) int { return a.LastDay.Compare(b.LastDay) })
 	last := make([]lms.Date, len(p.Steps))

@@ -102,7 +102,7 @@ func LockPerson(ctx context.Context, tx pgx.Tx, p lms.PersonID) error {
 
 // Violated is the name of the constraint that err says was violated, or "".
 func Violated(err error) string {
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && strings.HasPrefix(pgErr.Code, "23") { // integrity constraint violation
 		return pgErr.ConstraintName
 	}
 	return ""

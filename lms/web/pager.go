@@ -4,6 +4,8 @@ import (
 	"maps"
 	"net/url"
 	"strconv"
+
+	"github.com/gofiber/fiber/v2"
 )
 
 // Pager leads to the pages before and after one.
@@ -13,6 +15,12 @@ type Pager struct {
 	Number int
 	More   bool // there is a page after this one
 }
+
+// mostPages is more pages than there ever are.
+const mostPages = 1_000_000
+
+// PageOf is the number of the page that a request asks for.
+func PageOf(c *fiber.Ctx) int { return min(max(c.QueryInt("page", 1), 1), mostPages) }
 
 // To is the address of a page.
 func (p Pager) To(page int) string {

@@ -1,0 +1,132 @@
+package registry
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"mopd/lms"
+	"mopd/lms/jobs"
+	"mopd/lms/lmstest"
+)
+
+func TestARowWithALongReferenceStopsNoImport(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maya, ana := lmstest.Person(t, w.db), lmstest.Person(t, w.db)
+	random := make([]byte, 4000)
+	_, err := rand.Read(random)
+	require.NoError(t, err)
+	id := w.imports(row(maya, "First aid,2,2025-06-01,,,,"+hex.EncodeToString(random)), row(ana, "First aid,2,2025-06-01,,,,R-2"))
+	require.Equal(t, "credited", w.became(id)[1])
+}
+
+func TestAnImportThatTellsIsNotStoppedByWhomNoLetterReaches(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maya := lmstest.Person(t, w.db)
+	_, err := w.db.Exec(t.Context(), `UPDATE accounts.logins SET email = 'nowhere' WHERE person = $1`, maya.ID)
+	require.NoError(t, err)
+	id := w.reads(row(maya, "First aid,2,2025-06-01,,,,"))
+	require.NoError(t, w.OrderImport(t.Context(), 0, id, true, "", lmstest.Now))
+	w.works(id)
+	require.Equal(t, []string{"credited"}, w.became(id))
+}
+
+func TestARecordThatLaterComesWithItsReferenceCountsOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maya := lmstest.Person(t, w.db)
+	w.imports(row(maya, "First aid,2,2025-06-01,,,,"))
+	w.imports(row(maya, "First aid,2,2025-06-01,,,,R-1"))
+	require.Equal(t, lms.Hours(8), w.recordAt(maya, later).Year(2025).Earned)
+}
+
+func TestARecordThatLaterComesWithItsSessionCountsOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maya := lmstest.Person(t, w.db)
+	w.imports(row(maya, "First aid,2,2025-06-01,,,,"))
+	w.imports(row(maya, "First aid,2,2025-06-01,2025-06-01 09:00,2025-06-01 11:00,,"))
+	require.Equal(t, lms.Hours(8), w.recordAt(maya, later).Year(2025).Earned)
+}
+
+func TestOneRecordUnderTwoProfilesCountsOnceWhenTheyAreMerged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := lmstest.Person(t, w.db), lmstest.Person(t, w.db)
+	w.imports(row(a, "First aid,2,2025-06-01,,,,R-1"), row(b, "First aid,2,2025-06-01,,,,R-1"))
+	w.merge(a, b)
+	require.Equal(t, lms.Hours(8), w.recordAt(b, later).Year(2025).Earned)
+}
+
+func TestAReportThatWasPrintedWhileAnImportWorkedStaysWhatItWas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maya := lmstest.Person(t, w.db)
+	id := w.reads(row(maya, "First aid,2,2025-06-01,,,,"))
+	require.NoError(t, w.OrderImport(t.Context(), 0, id, false, "", lmstest.Now))
+	printed := Moment{later.Through, lmstest.Now.Add(time.Second)}
+	_, err := w.MakePrint(t.Context(), lms.Viewer{Person: maya}, maya.ID, 2026, printed, "", printed.Known)
+	require.NoError(t, err)
+	before := w.recordAt(maya, printed)
+	w.works(id) // a job that began a second before, and has other people's rows to work first
+	require.Equal(t, before, w.recordAt(maya, printed))
+}
+
+// slow is an audit trail of a database that is some way off.
+type slow struct{ trail }
+
+func (s slow) Audit(ctx context.Context, tx pgx.Tx, e lms.AuditEntry) error {
+	time.Sleep(6 * time.Millisecond)
+	return s.trail.Audit(ctx, tx, e)
+}
+
+func TestAJobOfAnImportEndsInItsTimeHoweverManyRowsPeopleHave(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Audit = slow{}
+	var rows []string
+	for range 50 {
+		p := lmstest.Person(t, w.db)
+		for i := range 40 {
+			rows = append(rows, row(p, fmt.Sprintf("Training %d,1,2025-06-01,,,,", i)))
+		}
+	}
+	id, err := w.ReadImport(t.Context(), 0, "records.csv", strings.NewReader(recordsHead+strings.Join(rows, "\n")), "", lmstest.Now)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), jobs.Timeout)
+	defer cancel()
+	_, err = w.WorkImport(ctx, id, lmstest.Now)
+	require.NoError(t, err, "a job that fails waits longer each time, and gives up after 25")
+}
+
+func TestARecordThatIsFoundToBeOfSafeSleepIsNotCalledTheSame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maya := lmstest.Person(t, w.db)
+	w.imports(row(maya, "Safe sleep,1,2025-06-01,,,,R-1"))
+	file := "mopd_id,given,family,title,hours,completed_on,reference,safe_sleep\n" + row(maya, "Safe sleep,1,2025-06-01,R-1,yes")
+	id, err := w.ReadImport(t.Context(), 0, "records.csv", strings.NewReader(file), "", lmstest.Now)
+	require.NoError(t, err)
+	w.works(id)
+	require.NotEqual(t, []string{"same"}, w.became(id))
+}
+
+func TestWhoseRowARegistrarMatchesIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maya, rita := lmstest.Person(t, w.db), lmstest.Person(t, w.db)
+	id := w.reads("999999,May,Jones,First aid,2,2025-06-01,,,,")
+	require.NoError(t, w.OrderImport(t.Context(), 0, id, true, "", lmstest.Now))
+	w.works(id)
+	require.NoError(t, w.ResolveRow(t.Context(), lms.Viewer{Person: rita}, id, 2, maya.ID, "Misspelt", "", lmstest.Now))
+	require.NotEmpty(t, w.posted.texts(), "the import tells people, and this is their record")
+}
