@@ -42,14 +42,22 @@ func insertCredits(ctx context.Context, db pg.Execer, since time.Time) error {
 		}
 	}
 	// As they are where nothing was made a moment ago.
-	if _, err := db.Exec(ctx, `VACUUM (ANALYZE)`); err != nil {
-		return fmt.Errorf("analyze: %w", err)
+	for _, rest := range []string{`VACUUM (ANALYZE)`, `CHECKPOINT`} {
+		if err := pg.Exec(ctx, db, "let the database rest", rest); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 func countCredits(ctx context.Context, db pg.Querier) (int, error) {
 	return pg.Value[int](ctx, db, "count credits", `SELECT count(*) FROM registry.credits`)
+}
+
+// selectPosted is which of some enrollments have their credit.
+func selectPosted(ctx context.Context, db pg.Querier, asked []lms.EnrollmentID) ([]lms.EnrollmentID, error) {
+	return pg.Values[lms.EnrollmentID](ctx, db, "select posted", `SELECT e FROM unnest($1::bigint[]) AS e
+		WHERE EXISTS (SELECT FROM registry.credits c WHERE c.source = 'enrollment' AND c.reference = e::text)`, asked)
 }
 
 // wrongCredits is an error unless so many enrollments are completed and each has one
