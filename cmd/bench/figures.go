@@ -17,6 +17,9 @@ type figure struct {
 var figures = []figure{
 	{"webhook_p99", measureWebhooks},
 	{"reconcile_10k", measureReconcile},
+	{"credit_latency_p99", measureCredits},
+	{"allocate_ms", measureAllocation},
+	{"report_p99", measureReports},
 }
 
 // reading is one line of what is printed.
@@ -29,11 +32,19 @@ type reading struct {
 }
 
 func (r reading) String() string {
-	line := fmt.Sprintf("figure %s %.2f %s", r.name, r.value, r.unit)
+	line := fmt.Sprintf("figure %s %s %s", r.name, decimals(r.value), r.unit)
 	if r.baseline > 0 {
-		line += fmt.Sprintf(" baseline %.2f ratio %.2f", r.baseline, r.value/r.baseline)
+		line += fmt.Sprintf(" baseline %s ratio %.2f", decimals(r.baseline), r.value/r.baseline)
 	}
 	return line
+}
+
+// decimals writes a value with as many as say something.
+func decimals(value float64) string {
+	if value < 0.1 {
+		return fmt.Sprintf("%.3f", value)
+	}
+	return fmt.Sprintf("%.2f", value)
 }
 
 // missed is an error if the goal is.

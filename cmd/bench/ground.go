@@ -161,7 +161,10 @@ func (p *product) environ() []string {
 		"STRIPE_SECRET_KEY="+s.StripeKey, "STRIPE_URL="+s.StripeURL, "STRIPE_CHECKOUT_ORIGIN="+s.CheckoutOrigin, "STRIPE_WEBHOOK_SECRETS="+strings.Join(s.StripeSecrets, ","))
 }
 
-const courseCode = "POI-101"
+const (
+	courseCode  = "POI-101"
+	courseTitle = "Poison Prevention"
+)
 
 // publish publishes a course.
 func (p *product) publish(ctx context.Context, fee lms.Money, now time.Time) error {
@@ -171,7 +174,7 @@ func (p *product) publish(ctx context.Context, fee lms.Money, now time.Time) err
 	}
 	_, err := p.Courses.Publish(ctx, courses.System, courses.PublishRequest{
 		Facts: courses.Facts{
-			Code: courseCode, Title: "Poison Prevention", Sponsor: "Missouri training", Fee: fee,
+			Code: courseCode, Title: courseTitle, Sponsor: "Missouri training", Fee: fee,
 			Approval: courses.Approval{Number: "A-1", Hours: 4, From: lms.DateOf(now).AddDays(-365), Approver: "DESE"},
 		},
 		Name: courseCode + ".zip", Package: bytes.NewReader(pkg.Bytes()), Size: int64(pkg.Len()),

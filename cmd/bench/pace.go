@@ -55,16 +55,23 @@ var caller = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxId
 
 // send makes a request that has to be answered by 200, and reads the answer.
 func send(r *http.Request) error {
+	_, err := fetch(r)
+	return err
+}
+
+// fetch gives the answer to a request, which has to be a 200.
+func fetch(r *http.Request) ([]byte, error) {
 	res, err := caller.Do(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer res.Body.Close()
-	if _, err := io.Copy(io.Discard, res.Body); err != nil {
-		return fmt.Errorf("read the answer: %w", err)
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
 	}
 	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s %s: %s", r.Method, r.URL.Path, res.Status)
+		return nil, fmt.Errorf("%s %s: %s", r.Method, r.URL.Path, res.Status)
 	}
-	return nil
+	return body, nil
 }
