@@ -79,7 +79,7 @@ const (
 type grant struct {
 	stages []Stage
 	roles  []Role
-	proof  bool // a second factor was given within ProofAge
+	proof  time.Duration // how long ago a second factor may have been given; 0: it does not matter
 }
 
 var (
@@ -93,22 +93,26 @@ var (
 var grants = map[Action]grant{
 	Browse:      {stages: anybody},
 	Prove:       {stages: started, roles: everyone},
-	SetUpFactor: {stages: []Stage{Enrolling, SignedIn}, roles: everyone, proof: true},
+	SetUpFactor: {stages: []Stage{Enrolling, SignedIn}, roles: everyone, proof: ProofAge},
 	Learn:       {stages: signedIn, roles: everyone},
-	Secure:      {stages: signedIn, roles: everyone, proof: true},
+	Secure:      {stages: signedIn, roles: everyone, proof: ProofAge},
 	Publish:     {stages: signedIn, roles: []Role{Author, Administrator}},
 	LookUp:      {stages: signedIn, roles: []Role{Registrar, Administrator}},
 	Identify:    {stages: signedIn, roles: []Role{Registrar}},
-	Merge:       {stages: signedIn, roles: []Role{Registrar}, proof: true},
-	Correct:     {stages: signedIn, roles: []Role{Registrar}, proof: true},
-	GrantRoles:  {stages: signedIn, roles: []Role{Administrator}, proof: true},
+	Merge:       {stages: signedIn, roles: []Role{Registrar}, proof: ProofAge},
+	Correct:     {stages: signedIn, roles: []Role{Registrar}, proof: SittingAge},
+	GrantRoles:  {stages: signedIn, roles: []Role{Administrator}, proof: ProofAge},
 	ReadMoney:   {stages: signedIn, roles: []Role{Finance}},
-	MoveMoney:   {stages: signedIn, roles: []Role{Finance}, proof: true},
+	MoveMoney:   {stages: signedIn, roles: []Role{Finance}, proof: ProofAge},
 	ReadAudit:   {stages: signedIn, roles: []Role{Administrator}},
 }
 
 // ProofAge is how long a second factor counts as just given.
 const ProofAge = 10 * time.Minute
+
+// SittingAge is how long it counts for those who work through a list of records, and would
+// be stopped every few minutes.
+const SittingAge = time.Hour
 
 // Object is what an action is done to: whose it is.
 type Object struct {
@@ -142,7 +146,7 @@ func Refusal(v *Viewer, a Action, now time.Time) error {
 	g := grants[a]
 	switch {
 	case May(v, a):
-		if g.proof && v.Stage == SignedIn && now.Sub(v.ProvedAt) >= ProofAge {
+		if g.proof > 0 && v.Stage == SignedIn && now.Sub(v.ProvedAt) >= g.proof {
 			return ErrProofNeeded
 		}
 		return nil

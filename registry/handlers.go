@@ -65,7 +65,7 @@ func (h handlers) report(c *fiber.Ctx) error {
 	for i, r := range page.Rows {
 		if slices.Contains(under, r.ID) {
 			page.Rows[i].Asked = true
-		} else if r.Status != lms.Credited {
+		} else if r.Status != lms.Credited || r.Hours < r.Claimed {
 			page.Rows[i].Ask = fmt.Sprintf("/report/credits/%d/review", r.ID)
 		}
 	}

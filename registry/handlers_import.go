@@ -192,6 +192,7 @@ type rowPage struct {
 	Waiting    int    // rows in all
 	Candidates []Candidate
 	Form       web.Fields
+	Find       web.Fields // somebody else, by their number
 	Refused    string
 }
 
@@ -254,13 +255,14 @@ func (h handlers) rowPage(c *fiber.Ctx, wrong map[string]string, refused string)
 		return err
 	}
 	if page.Row.Outcome == RowWaiting {
-		if page.Candidates, err = h.Candidates(ctx, *page.Viewer, at.Import, page.Row, web.From(c), page.Now); err != nil {
+		if page.Candidates, err = h.Candidates(ctx, *page.Viewer, at.Import, page.Row, lms.MOPDID(c.QueryInt("mopd_id")), web.From(c), page.Now); err != nil {
 			return err
 		}
 	}
 	if wrong != nil || refused != "" {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
+	page.Find = web.Fields{{Name: "mopd_id", Label: "registry.row.find", Hint: "registry.row.find_hint", Value: c.Query("mopd_id"), Max: 9, Autocomplete: "off"}}
 	page.Form = web.Fields{{Name: "note", Label: "registry.credit.note", Hint: "registry.row.note_hint", Type: "textarea", Value: c.FormValue("note"), Max: 1000, Required: true, Autocomplete: "off", Focus: true}}.With(wrong)
 	return h.web.Render(c, "registry/row", page)
 }

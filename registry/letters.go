@@ -64,7 +64,7 @@ func (s *Service) decisionLetter(p lms.Person, c claimed, d decision, parts []Pa
 	case d.Reason == reasonAtOnce:
 		l.Lines = append(l.Lines, text("at_once"))
 	}
-	if d.Reason != "" {
+	if d.Reason != "" && d.Status != lms.Credited || d.Hours < c.Claimed && d.Status == lms.Credited && d.By != 0 {
 		l.After = []string{text("appeal")}
 	}
 	return l

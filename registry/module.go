@@ -111,10 +111,10 @@ func (s *Service) Routes(w *web.Server) {
 	w.Post("/records/imports/:id/order", lms.Correct, h.orderImport)
 	w.Post("/records/imports/:id/drop", lms.Identify, h.dropImport)
 	w.Post("/records/imports/:id/undo", lms.Correct, h.undoImport)
-	w.Get("/records/imports/:id/rows/:line", lms.Identify, h.row)
+	w.Get("/records/imports/:id/rows/:line", lms.Correct, h.row)
 	w.Post("/records/imports/:id/rows/:line", lms.Correct, h.resolveRow)
 	w.Get("/records/rows", lms.Identify, h.nextRow)
-	w.Get("/records/:id", lms.Identify, h.credit)
+	w.Get("/records/:id", lms.Correct, h.credit)
 	w.Post("/records/:id", lms.Correct, h.decide)
 }
 

@@ -62,7 +62,7 @@ func (e *PolicyEffects) compareYears(p lms.PersonID, before, after Allocation, t
 		}
 		y := e.year(is.Year)
 		y.Asked, y.Short, y.NotShort = y.Asked+one(asked), y.Short+one(short), y.NotShort+one(notShort)
-		a.Years, a.lacks = append(a.Years, Change{was, is}), a.lacks || short
+		a.Years, a.lacks = append(a.Years, Change{was, is, is.Year > this}), a.lacks || short
 	}
 	if a.Years != nil {
 		e.list(a)

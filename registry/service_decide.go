@@ -144,6 +144,7 @@ func (s *Service) AskReview(ctx context.Context, p lms.PersonID, id lms.CreditID
 // Change is how a year would stand after a decision.
 type Change struct {
 	Before, After AllocatedYear
+	Ahead         bool // the year has not begun
 }
 
 // Effects are the years that a decision about a credit would change, the oldest first.
@@ -170,7 +171,7 @@ func (s *Service) Effects(ctx context.Context, tx pgx.Tx, c claimed, hours lms.H
 func changes(before, after Record) (list []Change) {
 	for year := min(before.first(), after.first()); year <= after.Through.Year; year++ {
 		if was, is := before.Year(year), after.Year(year); was.Counted() != is.Counted() {
-			list = append(list, Change{was, is})
+			list = append(list, Change{Before: was, After: is})
 		}
 	}
 	return list

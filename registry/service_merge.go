@@ -20,6 +20,16 @@ func (s *Service) CountCredits(ctx context.Context, tx pgx.Tx, p lms.PersonID) (
 	return countCredits(ctx, tx, p)
 }
 
+// CountWaiting is how many credits and rows of imports wait for a registrar.
+func (s *Service) CountWaiting(ctx context.Context) (int, error) {
+	rows, err := countWaitingRows(ctx, s.DB)
+	if err != nil {
+		return 0, err
+	}
+	credits, err := countWaiting(ctx, s.DB)
+	return rows + credits, err
+}
+
 // HeldByMerge are the titles of the credits that would be held, were two profiles one
 // person's: of a course that both completed within a year, the later credit; of sessions
 // that both attended at once, both; of a record that came for both, one.

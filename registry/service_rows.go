@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -226,15 +227,16 @@ func rowObject(id ImportID, line int) string { return fmt.Sprintf("import/%d/%d"
 type Candidate struct {
 	lms.Person
 	HasID   bool // it is their MOPD ID
+	Sought  bool // the registrar asked for them
 	Outcome Outcome
 	Why     string
 	Credit  lms.CreditID // that is there already and says otherwise
 	Changes []Change
 }
 
-// Candidates are those whom a row that waits may be about: who has the MOPD ID, and
-// those with the name. That their years were looked at is written down.
-func (s *Service) Candidates(ctx context.Context, v lms.Viewer, id ImportID, row Row, from string, now time.Time) (list []Candidate, err error) {
+// Candidates are those whom a row that waits may be about: who has the MOPD ID, whom the
+// registrar seeks by another one, and those with the name. That their years were looked at is written down.
+func (s *Service) Candidates(ctx context.Context, v lms.Viewer, id ImportID, row Row, sought lms.MOPDID, from string, now time.Time) (list []Candidate, err error) {
 	var people []lms.Person
 	var holder lms.PersonID
 	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
@@ -244,9 +246,17 @@ func (s *Service) Candidates(ctx context.Context, v lms.Viewer, id ImportID, row
 		} else if !errors.Is(err, lms.ErrNotFound) {
 			return err
 		}
+		if sought != 0 {
+			p, _, err := s.People.Holder(ctx, tx, sought, "", "")
+			if err == nil && p.ID != holder {
+				people = append(people, p)
+			} else if err != nil && !errors.Is(err, lms.ErrNotFound) {
+				return err
+			}
+		}
 		named, err := s.People.Namesakes(ctx, tx, row.Said.Given, row.Said.Family)
 		for _, n := range named {
-			if n.ID != holder {
+			if !slices.ContainsFunc(people, func(p lms.Person) bool { return p.ID == n.ID }) {
 				people = append(people, n)
 			}
 		}
@@ -256,7 +266,7 @@ func (s *Service) Candidates(ctx context.Context, v lms.Viewer, id ImportID, row
 		if err != nil || p.ID == v.ID {
 			continue
 		}
-		c := Candidate{Person: p, HasID: p.ID == holder}
+		c := Candidate{Person: p, HasID: p.ID == holder, Sought: sought != 0 && p.MOPDID == sought}
 		if _, err = s.People.LookAtPerson(ctx, v, p.ID, from, now); err != nil {
 			break
 		}

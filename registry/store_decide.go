@@ -101,14 +101,20 @@ type Waiting struct {
 	Asked    bool // by its person
 }
 
+const waitingCredits = `FROM registry.credits c JOIN accounts.pub_identities i ON i.person = c.person JOIN accounts.pub_people p ON p.person = i.canonical
+		JOIN LATERAL (SELECT status, recorded_at FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
+		LEFT JOIN registry.reviews r ON r.credit = c.id AND r.answered_by IS NULL
+		WHERE c.id IN (SELECT credit FROM registry.decisions WHERE status = 'held' UNION SELECT credit FROM registry.reviews WHERE answered_by IS NULL) AND (d.status = 'held' OR r.id IS NOT NULL)`
+
+func countWaiting(ctx context.Context, db pg.Querier) (int, error) {
+	return pg.Value[int](ctx, db, "count waiting credits", `SELECT count(*) `+waitingCredits)
+}
+
 // selectWaiting is the credits that are held, or that somebody asked to look at, the
 // oldest first.
 func selectWaiting(ctx context.Context, db pg.Querier, limit, offset int) ([]Waiting, error) {
 	return pg.Rows[Waiting](ctx, db, "select waiting credits", `SELECT c.id, p.given || ' ' || p.family AS name, (SELECT max(m.mopd_id) FROM accounts.pub_mopd_ids m WHERE m.person = i.canonical) AS mopd_id,
 			c.title, c.earned_on, d.status, coalesce(r.asked_at, d.recorded_at) AS since, r.id IS NOT NULL AS asked
-		FROM registry.credits c JOIN accounts.pub_identities i ON i.person = c.person JOIN accounts.pub_people p ON p.person = i.canonical
-		JOIN LATERAL (SELECT status, recorded_at FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
-		LEFT JOIN registry.reviews r ON r.credit = c.id AND r.answered_by IS NULL
-		WHERE c.id IN (SELECT credit FROM registry.decisions WHERE status = 'held' UNION SELECT credit FROM registry.reviews WHERE answered_by IS NULL) AND (d.status = 'held' OR r.id IS NOT NULL)
+		`+waitingCredits+`
 		ORDER BY since, c.id LIMIT $1 OFFSET $2`, limit, offset)
 }

@@ -17,11 +17,12 @@ import (
 
 type worklistPage struct {
 	web.Page
-	Kind   ItemKind // shown; "" for all
-	Kinds  []ItemKind
-	Counts map[ItemKind]int
-	List   []Waiting
-	Number int // of the page, from 1 on
+	Kind    ItemKind // shown; "" for all
+	Kinds   []ItemKind
+	Counts  map[ItemKind]int
+	Credits int // that wait for a registrar too
+	List    []Waiting
+	Number  int // of the page, from 1 on
 }
 
 // Pages is how many pages there are of the kind that is shown.
@@ -64,6 +65,9 @@ func (h handlers) worklist(c *fiber.Ctx) error {
 	}
 	var err error
 	if page.List, page.Counts, err = h.Worklist(c.UserContext(), page.Kind, page.Number); err != nil {
+		return err
+	}
+	if page.Credits, err = h.Registry.CountWaiting(c.UserContext()); err != nil {
 		return err
 	}
 	return h.web.Render(c, "accounts/worklist", page)

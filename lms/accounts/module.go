@@ -42,6 +42,8 @@ type Registry interface {
 	EmployedMany(ctx context.Context, tx pgx.Tx, list []lms.Employment, now time.Time) error
 	Employments(ctx context.Context, tx pgx.Tx, p lms.PersonID) ([]lms.Employment, error)
 	CountCredits(ctx context.Context, tx pgx.Tx, p lms.PersonID) (int, error)
+	// CountWaiting is how many credits and rows of imports wait for a registrar.
+	CountWaiting(ctx context.Context) (int, error)
 	// HeldByMerge are the titles of the credits that a merge would hold.
 	HeldByMerge(ctx context.Context, tx pgx.Tx, from, into lms.PersonID) ([]string, error)
 	Merge(ctx context.Context, tx pgx.Tx, from, into lms.PersonID, now time.Time) error

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/jackc/pgx/v5"
@@ -28,8 +29,10 @@ type personsCourse struct {
 	Extensions []Extended
 }
 
-// MayExtend tells whether there is something to extend.
-func (c personsCourse) MayExtend() bool { return c.State.Open() || c.State == lms.Expired }
+// MayExtend tells whether there is something to extend, and a later day to extend it to.
+func (c personsCourse) MayExtend(now time.Time) bool {
+	return (c.State.Open() || c.State == lms.Expired) && c.LastDay.Before(lms.DateOf(now).AddMonths(12))
+}
 
 type extendPage struct {
 	web.Page
@@ -103,7 +106,7 @@ func (h handlers) extendPage(c *fiber.Ctx, wrong map[string]string, refused stri
 	}
 	page := extendPage{Page: of.Page, Person: of.Person, Refused: refused}
 	for _, course := range of.List {
-		if course.ID == id && course.MayExtend() {
+		if course.ID == id && course.MayExtend(of.Now) {
 			page.Course = course
 		}
 	}

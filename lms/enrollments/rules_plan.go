@@ -99,7 +99,9 @@ func planOf(standing lms.YearStanding, c candidates, today lms.Date) Plan {
 	for _, step := range p.Steps {
 		p.Hours += step.Hours
 	}
-	for _, i := range cheapest(gap-p.Hours, c.open) {
+	chosen := cheapest(gap-p.Hours, c.open)
+	slices.SortStableFunc(chosen, func(i, j int) int { return cmp.Compare(c.open[i].Fee, c.open[j].Fee) })
+	for _, i := range chosen {
 		p.Steps = append(p.Steps, c.open[i])
 		p.Hours, p.Fee = p.Hours+c.open[i].Hours, p.Fee+c.open[i].Fee
 	}

@@ -67,7 +67,7 @@ func TestFaultsAWorkerKilledAtAnyStepOfUndoingAnImportUndoesItOnce(t *testing.T)
 		s.until("it is undone", `SELECT state = 'undone' FROM registry.imports`)
 		require.Equal(s, 4, s.counts(`SELECT count(*) FROM registry.decisions`))
 		require.Zero(s, s.counts(`SELECT count(*) FROM registry.credit_blocks`)+s.counts(`SELECT count(*) FROM registry.credit_sessions`))
-		require.Equal(s, 2, s.letters(), "'s undoing is told once")
+		require.Equal(s, 2, s.letters(), "the undoing is told once")
 		require.Equal(s, lms.Hours(0), lms.Hours(s.counts(`SELECT sum(quarters)::int FROM (SELECT DISTINCT ON (credit) quarters FROM registry.decisions ORDER BY credit, recorded_at DESC, id DESC) d`)))
 	})
 }
