@@ -56,11 +56,11 @@ func TestACaregiverPlansTheYearLeavesACourseOutAndTakesTheDaysOver(t *testing.T)
 	steps := func() []string {
 		return eval[[]string](p, `[...document.querySelectorAll(".mo-course__title")].map(e => e.textContent)`)
 	}
-	require.Equal(t, []string{"Poison prevention", "Fire safety", "Meals that children like"}, steps())
+	require.Equal(t, []string{"Poison prevention", "Meals that children like", "Fire safety"}, steps())
 	p.sees("$5.00")
 	p.accessibleInBoth("plan")
 
-	p.click(`.mo-course:nth-child(2) a[href^="/plan"]`)
+	p.click(`.mo-course:nth-child(3) a[href^="/plan"]`)
 	require.Equal(t, []string{"Poison prevention", "Meals that children like", "Playing outside"}, steps())
 	p.sees("Left out")
 	p.accessible("plan-left-out")
