@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,6 +26,7 @@ func (s *site) stopAt(table string) {
 	s.until("the worker waits for the person", `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)`)
 	lock, err := s.db.Begin(s.Context())
 	require.NoError(s, err)
+	defer lock.Rollback(context.WithoutCancel(s.Context()))
 	_, err = lock.Exec(s.Context(), `LOCK TABLE `+table+` IN SHARE MODE`)
 	require.NoError(s, err)
 	release()
@@ -40,7 +42,7 @@ func (s *site) previews() registry.ImportID {
 	s.Helper()
 	var id lms.MOPDID
 	var code string
-	require.NoError(s, s.db.QueryRow(s.Context(), `SELECT mopd_id FROM accounts.pub_mopd_ids`).Scan(&id))
+	require.NoError(s, s.db.QueryRow(s.Context(), `SELECT mopd_id FROM accounts.pub_mopd_ids ORDER BY person LIMIT 1`).Scan(&id))
 	require.NoError(s, s.db.QueryRow(s.Context(), `SELECT code FROM courses.courses LIMIT 1`).Scan(&code))
 	file := filepath.Join(s.TempDir(), "records.csv")
 	rows := []string{
@@ -64,10 +66,10 @@ func (s *site) registrar() *registry.Service {
 	return registry.New(registry.Dependencies{DB: s.db, Jobs: inserter, Audit: people, People: people})
 }
 
-// person is the one there is.
+// person is the first one there is.
 func (s *site) person() lms.PersonID {
 	s.Helper()
-	return lms.PersonID(s.counts(`SELECT id FROM accounts.people`))
+	return lms.PersonID(s.counts(`SELECT min(id)::int FROM accounts.people`))
 }
 
 func (s *site) counts(sql string) (n int) {
