@@ -305,6 +305,3 @@ func (r Row) WhyKey() string {
 		return "registry.row.why_" + r.Why
 	}
 }
-
-// Named tells whether the row could be read.
-func (r Row) Named() bool { return r.Said.Title != "" }
