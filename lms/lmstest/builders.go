@@ -155,21 +155,19 @@ func Policies(t testing.TB, db Querier) lms.Policies {
 // Racers is how many goroutines Race sets off.
 const Racers = 32
 
-// Race runs attempt in Racers goroutines at once and gives what each returned. The
-// whole race may take a second, or on a busy machine as much longer as an empty race
-// takes longer there; so a test that races is not parallel.
+// Race runs attempt in Racers goroutines at once and gives what each returned. It fails
+// when they wait for each other; how long they take is told, not judged: what a race
+// takes in a test depends on what else the machine does.
 func Race(t testing.TB, db *pgxpool.Pool, attempt func(i int) error) []error {
 	t.Helper()
-	empty := func(int) error { return pgx.BeginFunc(t.Context(), db, func(pgx.Tx) error { return nil }) }
-	race(t, empty) // opens the pool's connections
-	_, baseline := race(t, empty)
-	results, took := race(t, attempt)
-	t.Logf("the race took %d ms, an empty one %d ms", took.Milliseconds(), baseline.Milliseconds())
-	require.Less(t, took, max(time.Second, 50*baseline), "the race took too long")
+	race(t, func(int) error { return db.Ping(t.Context()) }) // opens the pool's connections
+	start := time.Now()
+	results := race(t, attempt)
+	t.Logf("the race took %d ms", time.Since(start).Milliseconds())
 	return results
 }
 
-func race(t testing.TB, attempt func(i int) error) ([]error, time.Duration) {
+func race(t testing.TB, attempt func(i int) error) []error {
 	t.Helper()
 	results := make([]error, Racers)
 	ready, gun := sync.WaitGroup{}, make(chan struct{})
@@ -183,7 +181,7 @@ func race(t testing.TB, attempt func(i int) error) ([]error, time.Duration) {
 		})
 	}
 	ready.Wait()
-	start, done := time.Now(), make(chan struct{})
+	done := make(chan struct{})
 	close(gun)
 	go func() {
 		finish.Wait()
@@ -191,10 +189,10 @@ func race(t testing.TB, attempt func(i int) error) ([]error, time.Duration) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the racers wait for each other")
 	}
-	return results, time.Since(start)
+	return results
 }
 
 // OneWins races attempt and wants exactly one success, and for every loser the same
