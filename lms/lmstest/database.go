@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,8 +49,8 @@ func DurableDB(t testing.TB) string {
 }
 
 var (
-	throwaway = sync.OnceValues(func() (*server, error) { return startServer("pg", false) })
-	durable   = sync.OnceValues(func() (*server, error) { return startServer("pg-durable", true) })
+	throwaway = sync.OnceValues(func() (*server, error) { return startServer(memory(), "pg", false) })
+	durable   = sync.OnceValues(func() (*server, error) { return startServer(os.TempDir(), "pg-durable", true) })
 )
 
 // server is a cluster with a migrated template database.
@@ -59,9 +60,9 @@ type server struct {
 	clones  atomic.Int64
 }
 
-func startServer(name string, durable bool) (*server, error) {
+func startServer(parent, name string, durable bool) (*server, error) {
 	ctx := context.Background()
-	dir, err := newFolder(name)
+	dir, err := newFolder(parent, name)
 	if err != nil {
 		return nil, err
 	}

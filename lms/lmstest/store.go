@@ -57,7 +57,7 @@ var store = sync.OnceValues(startStore)
 func startStore() (StoreConfig, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeStartLimit)
 	defer cancel()
-	dir, err := newFolder("store")
+	dir, err := newFolder(os.TempDir(), "store")
 	if err != nil {
 		return StoreConfig{}, err
 	}
