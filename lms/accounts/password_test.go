@@ -14,7 +14,7 @@ import (
 // cheap is the PHC string of a password under 8 KiB, 1 pass, 1 lane.
 func cheap(t *testing.T, password string) string {
 	t.Helper()
-	key, err := newHasher(1).derive(t.Context(), password, []byte("0123456789abcdef"), 1, 8, 1)
+	key, err := newHasher(1).derive(t.Context(), password, []byte("0123456789abcdef"), cost{memoryKiB: 8, passes: 1, lanes: 1})
 	require.NoError(t, err)
 	return "$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$" + base64.RawStdEncoding.EncodeToString(key)
 }
@@ -58,13 +58,14 @@ func TestAHashKeepsWorkingWhenParametersChange(t *testing.T) {
 
 func TestAHashOfOtherParametersIsToBeMadeAgain(t *testing.T) {
 	t.Parallel()
-	now, err := newHasher(1).hash(t.Context(), "correct horse")
+	h := newHasher(1)
+	now, err := h.hash(t.Context(), "correct horse")
 	require.NoError(t, err)
-	require.False(t, needsRehash(now))
+	require.False(t, h.needsRehash(now))
 	for _, encoded := range []string{
 		cheap(t, "correct horse"), strings.Replace(now, "m=19456", "m=194560", 1), strings.Replace(now, "t=2", "t=1", 1), strings.Replace(now, "p=1", "p=10", 1), "",
 	} {
-		require.True(t, needsRehash(encoded), encoded)
+		require.True(t, h.needsRehash(encoded), encoded)
 	}
 }
 

@@ -236,7 +236,7 @@ func (s *Service) ProveClaim(ctx context.Context, token, code string, now time.T
 	}
 	real, hash := try.Person != 0 && !barred, try.Hash
 	if !real {
-		hash = decoy
+		hash = s.hasher.decoy()
 	}
 	right, err := s.hasher.verify(ctx, hash, digits(code))
 	if err != nil {

@@ -92,7 +92,7 @@ func (s *Service) SignIn(ctx context.Context, c Credentials, now time.Time) (Ope
 		return Opened{}, err
 	}
 	if unknown {
-		login.PasswordHash = decoy
+		login.PasswordHash = s.hasher.decoy()
 	}
 	right, err := s.hasher.verify(ctx, login.PasswordHash, c.Password)
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *Service) SignIn(ctx context.Context, c Credentials, now time.Time) (Ope
 		return Opened{}, err
 	}
 	rehashed := ""
-	if needsRehash(login.PasswordHash) {
+	if s.hasher.needsRehash(login.PasswordHash) {
 		if rehashed, err = s.hasher.hash(ctx, c.Password); err != nil {
 			return Opened{}, err
 		}

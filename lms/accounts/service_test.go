@@ -79,7 +79,7 @@ func TestOfManyAccountsWithOneEmailOneIsMade(t *testing.T) {
 			n.Email = strings.ToUpper(n.Email)
 		}
 		return w.inTx(func(tx pgx.Tx) error {
-			_, err := w.Service.add(t.Context(), tx, n, decoy, lmstest.Now)
+			_, err := w.Service.add(t.Context(), tx, n, w.hasher.decoy(), lmstest.Now)
 			return err
 		})
 	})

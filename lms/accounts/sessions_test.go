@@ -175,7 +175,7 @@ func TestSweepingRemovesWhatIsOverAndNothingThatLives(t *testing.T) {
 	w.tried(atFactor(v.ID), 7, now)
 	w.known(v.Person, nil, now)
 	w.resetLink(v.Email, now)
-	require.NoError(t, w.inTx(func(tx pgx.Tx) error { return upsertCode(t.Context(), tx, v, "email", decoy, now) }))
+	require.NoError(t, w.inTx(func(tx pgx.Tx) error { return upsertCode(t.Context(), tx, v, "email", w.hasher.decoy(), now) }))
 	_, err = w.db.Exec(t.Context(), `DELETE FROM river.river_job`)
 	require.NoError(t, err)
 
