@@ -24,6 +24,7 @@ import (
 	"mopd/lms/accounts"
 	"mopd/lms/lmstest"
 	"mopd/lms/secrets"
+	"mopd/lms/web"
 	"mopd/payments/stripesim"
 )
 
@@ -111,7 +112,10 @@ func newBoxAt(t testing.TB, h hosts, work bool) *box {
 		SMTPURL: caught.SMTPURL(), MailFrom: "Child Care Training <no-reply@example.org>", TextGatewayURL: caught.TextURL(), TextGatewayToken: caught.TextToken(),
 		StripeKey: till.Key, StripeURL: till.URL, CheckoutOrigin: till.URL, StripeSecrets: []string{till.Endpoint(b.url + "/stripe/webhook")},
 		Chromium: os.Getenv("CHROMIUM"),
-	}, b.clock.Now, log, app.Extra{Name: "mailbox", Views: mailbox.Views, Routes: caught.Routes})
+	}, b.clock.Now, log, app.Extra{Name: "mailbox", Views: mailbox.Views, Routes: func(w *web.Server) {
+		caught.Routes(w)
+		w.Get(axePath, lms.Browse, serveAxe)
+	}})
 	require.NoError(t, err)
 
 	ctx, stop := context.WithCancel(context.Background())
