@@ -69,7 +69,7 @@ const (
 	Identify    Action = "identify"    // decide claims, recoveries and likely duplicates
 	Merge       Action = "merge"       // make two profiles of one person one, and let somebody back in
 	Correct     Action = "correct"     // decide about a credit on record
-	GrantRoles  Action = "grant_roles" // give and take roles, end others' sessions
+	GrantRoles  Action = "grant_roles" // give and take roles, end others' sessions, disable accounts
 	ReadMoney   Action = "read_money"  // see orders, charges, refunds and what needs a look
 	MoveMoney   Action = "move_money"  // give fees back, and settle what needed a look
 	ReadAudit   Action = "read_audit"  // search and export the audit trail

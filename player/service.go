@@ -26,6 +26,13 @@ func (s *Service) Fence(ctx context.Context, tx pgx.Tx, p lms.PersonID) error {
 	return fenceLease(ctx, tx, p)
 }
 
+// SeatTime is how long a person has been in the seat of an enrollment, over all its
+// sessions: what the bar of the player shows. 0 before the first launch.
+func (s *Service) SeatTime(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID) (time.Duration, error) {
+	ms, err := selectSeatOf(ctx, tx, id)
+	return time.Duration(ms) * time.Millisecond, err
+}
+
 // mine finds an enrollment that belongs to the person.
 func (s *Service) mine(ctx context.Context, tx pgx.Tx, p lms.PersonID, id lms.EnrollmentID) (lms.Enrollment, error) {
 	e, err := s.Enrollments.Enrollment(ctx, tx, id)

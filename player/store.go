@@ -134,3 +134,8 @@ func selectSaved(ctx context.Context, tx pgx.Tx, a lms.AttemptID) (map[int64]int
 func selectSeat(ctx context.Context, tx pgx.Tx, a lms.AttemptID) (int64, error) {
 	return scalar[int64](ctx, tx, "sum seat time", `SELECT coalesce(sum(seat_ms), 0)::bigint FROM player.sessions WHERE attempt = $1`, a)
 }
+
+func selectSeatOf(ctx context.Context, tx pgx.Tx, e lms.EnrollmentID) (int64, error) {
+	return scalar[int64](ctx, tx, "sum seat time of enrollment", `SELECT coalesce(sum(s.seat_ms), 0)::bigint
+		FROM player.attempts a JOIN player.sessions s ON s.attempt = a.id WHERE a.enrollment = $1 AND a.mode = 'credit' AND a.n = 1`, e)
+}

@@ -90,13 +90,21 @@ func wrong(c *fiber.Ctx, err error) (map[string]string, bool) {
 type signInPage struct {
 	web.Page
 	Email, Next, Refused string
+	Ended                Ended // why the browser's former session is over; "" if it does not matter
 }
 
 func (h handlers) signInForm(c *fiber.Ctx) error {
 	if web.Viewer(c) != nil {
 		return web.Redirect(c, next(c), "")
 	}
-	return h.web.Render(c, "accounts/sign_in", signInPage{Page: h.web.Page(c), Next: next(c)})
+	page := signInPage{Page: h.web.Page(c), Next: next(c)}
+	if token := web.SessionToken(c); token != "" && web.Session(c) == nil {
+		var err error
+		if page.Ended, err = h.Ended(c.UserContext(), token, page.Now); err != nil {
+			return err
+		}
+	}
+	return h.web.Render(c, "accounts/sign_in", page)
 }
 
 func (h handlers) signIn(c *fiber.Ctx) error {
@@ -128,7 +136,11 @@ func (h handlers) identified(c *fiber.Ctx, o Opened, next string) error {
 	if err != nil {
 		return err
 	}
-	if len(ways) == 0 || ways[0].Kind.Strong() {
+	recovering, err := h.Recovering(ctx, v)
+	if err != nil {
+		return err
+	}
+	if recovering.Asked || len(ways) == 0 || ways[0].Kind.Strong() {
 		return h.goOn(c, o, next)
 	}
 	err = h.SendCode(ctx, v, ways[0].ID, h.web.Lang(c), h.web.Now())
@@ -193,6 +205,15 @@ func (h handlers) provePage(c *fiber.Ctx, chosen string) (provePage, error) {
 func (h handlers) proveForm(c *fiber.Ctx) error {
 	if lms.Refusal(web.Session(c), lms.Secure, h.web.Now()) == nil {
 		return web.Redirect(c, next(c), "") // it was just given: the way back led here
+	}
+	if web.Session(c).Stage == lms.Identified && c.Query("with") == "" {
+		recovering, err := h.Recovering(c.UserContext(), *web.Session(c))
+		if err != nil {
+			return err
+		}
+		if recovering.Asked {
+			return web.Redirect(c, "/recover?next="+url.QueryEscape(next(c)), "")
+		}
 	}
 	page, err := h.provePage(c, c.Query("with"))
 	if err != nil {

@@ -15,12 +15,13 @@ import (
 type recoverPage struct {
 	formPage
 	Recovering
-	Hours int // of the waiting time
+	Hours int    // of the waiting time
+	Next  string // where they were on their way to
 }
 
 func (h handlers) recoverPage(c *fiber.Ctx, form web.Fields, refused string) error {
 	v := web.Session(c)
-	page := recoverPage{formPage: formPage{Page: h.web.Page(c), Form: form, Refused: refused, Email: v.Email}, Hours: int(h.RecoveryWait / time.Hour)}
+	page := recoverPage{formPage: formPage{Page: h.web.Page(c), Form: form, Refused: refused, Email: v.Email}, Hours: int(h.RecoveryWait / time.Hour), Next: next(c)}
 	var err error
 	if page.Recovering, err = h.Recovering(c.UserContext(), *v); err != nil {
 		return err

@@ -86,11 +86,35 @@ func TestAMergeOfTwoAccountsWaitsAndOneTheOtherWayWaitsAnew(t *testing.T) {
 	require.NotEmpty(t, tw.merged)
 }
 
-func TestAMergeThatNoWayInDependsOnIsDoneAtOnce(t *testing.T) {
+func TestNoRecordGoesToAnAccountBeforeItsAddressesCouldStopIt(t *testing.T) {
 	t.Parallel()
-	tw := newTwice(t)
+	tw := newTwice(t) // whoever knows a name and a birth date gets this far
 	require.NoError(t, tw.mergeAt(tw.account.ID, lmstest.Now))
-	require.NotEmpty(t, tw.merged)
+	require.True(t, tw.waits())
+	require.Empty(t, tw.merged)
+	require.Equal(t, tw.subject("en", "merge_waits"), tw.lastLetter("maya@example.org").Subject)
+	plan, err := tw.PlanMerge(t.Context(), tw.v, tw.item, tw.account.ID, desk.From, lmstest.Now)
+	require.NoError(t, err)
+	require.True(t, plan.Waits)
+	require.True(t, plan.TakesOver)
+	require.ErrorIs(t, tw.mergeAt(tw.account.ID, lmstest.Now.Add(tw.RecoveryWait-time.Second)), ErrStillWaits)
+	require.NoError(t, tw.StopItem(t.Context(), token(tw.lastLetter("maya@example.org")), "", lmstest.Now))
+	require.ErrorIs(t, tw.mergeAt(tw.account.ID, lmstest.Now.Add(tw.RecoveryWait)), ErrItemClosed)
+	require.Empty(t, tw.merged)
+}
+
+func TestAMergeIsDoneAtOnceWhereTheAccountsAddressIsOnFileOrNoneIs(t *testing.T) {
+	t.Parallel()
+	for name, file := range map[string]string{"the same mailbox": imported, "no address": header + "204118,Maya,Rivera López,1980-03-15,,2025-09-15\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.imports(file)
+			p := w.signsUp(SignUp{Given: "Maya", Family: "Rivera López", Email: "Maya@example.org", Born: mayasBirth, Lang: "es"})
+			require.NoError(t, w.Service.Merge(t.Context(), w.registrar(lmstest.Now), because(w.waiting(SamePersonItem)), p.ID, lmstest.Now))
+			require.NotEmpty(t, w.merged)
+		})
+	}
 }
 
 func TestAnyToldAddressStopsAMergeOnceAndForAll(t *testing.T) {
@@ -292,7 +316,7 @@ func TestAMergeIsPreviewedAndDoneOnItsPages(t *testing.T) {
 	into := fmt.Sprint(profile)
 	contains(t, desk.get(path+"/merge?into="+into), "Poison Prevention comes along", "signs in with new@example.org", "cannot be undone")
 	contains(t, desk.post(path+"/merge", "into", into).body, "Write in a few words why.")
-	contains(t, desk.get(path+"/merge?into="+into), "can stop it for 72 hours")
+	contains(t, desk.get(path+"/merge?into="+into), "can stop the merge for 72 hours")
 	require.Equal(t, "/worklist?notice=decision_waits", desk.post(path+"/merge", "into", into, "reason", "Called back.").location)
 	contains(t, desk.get(path), "It waits until March 19, 2026")
 	contains(t, desk.post(path+"/merge", "into", into, "reason", "Called back.").body, "waits until March 19, 2026")

@@ -196,6 +196,8 @@ func (s *Service) Routes(w *web.Server) {
 	w.Post("/people/:id/name", lms.Merge, h.correct)
 	w.Get("/people/:id/roles", lms.GrantRoles, h.rolesForm)
 	w.Post("/people/:id/roles", lms.GrantRoles, h.changeRoles)
+	w.Get("/people/:id/access", lms.GrantRoles, h.accessForm)
+	w.Post("/people/:id/access", lms.GrantRoles, h.changeAccess)
 	w.Post("/people/:id/sessions/end", lms.GrantRoles, h.endPersonsSessions)
 	w.Get("/audit", lms.ReadAudit, h.audit)
 	w.Download("/audit/export.csv", lms.ReadAudit, h.exportAudit)

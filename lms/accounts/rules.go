@@ -25,6 +25,7 @@ const (
 	linkLife     = 24 * time.Hour   // any other link
 	rememberFor  = 30 * 24 * time.Hour
 	computerLife = 400 * 24 * time.Hour
+	endedKept    = 7 * 24 * time.Hour // why a session ended
 	codeTries    = 5
 	codesPerSet  = 10
 	totpPeriod   = 30 // seconds

@@ -41,6 +41,11 @@ var guards = pg.Guards{
 	"merges_not_into_itself":      ErrMergeItself,
 	"worklist_one_open_recovery":  ErrAskedBefore,
 	"recoveries_one_open":         ErrAskedBefore,
+
+	"sessions_not_disabled":            ErrDisabled,
+	"disablings_pkey":                  ErrAccessChanged,
+	"disablings_not_oneself":           ErrOwnAccount,
+	"disablings_keep_an_administrator": ErrLastAdmin,
 }
 
 // NewPerson is what an account is made from.

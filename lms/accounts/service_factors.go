@@ -65,7 +65,7 @@ func (s *Service) setUp(ctx context.Context, v lms.Viewer, o Origin, now time.Ti
 			return err
 		}
 		// A password alone let them in: from now on it takes a second factor.
-		if err := deleteEnrolling(ctx, tx, v.ID, v.Session); err != nil {
+		if err := deleteEnrolling(ctx, tx, v.ID, v.Session, now); err != nil {
 			return err
 		}
 		if done.Opened, err = s.advance(ctx, tx, v, lms.SignedIn, o, now); err != nil {

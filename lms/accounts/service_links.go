@@ -101,6 +101,9 @@ func (s *Service) answer(ctx context.Context, tx pgx.Tx, r request, now time.Tim
 	case r.Purpose == toSignUp:
 		return s.mailLink(ctx, tx, link{Purpose: toSignUp}, r.SignUp, r.Email, r.Lang, now)
 	case r.Purpose == toReset && exists:
+		if disabled, err := s.answerDisabled(ctx, tx, login.Person, r.Email, r.Lang); err != nil || disabled {
+			return err
+		}
 		return s.mailLink(ctx, tx, link{Purpose: toReset, Person: login.Person}, nil, r.Email, r.Lang, now)
 	default:
 		return nil

@@ -41,6 +41,7 @@ type MergePlan struct {
 	Ended      []lms.Enrollment // both have them open
 	Held       []string         // titles of credits that a registrar looks at again
 	LoginMoves bool             // the profile that stays has none
+	TakesOver  bool             // an account gets a record whose addresses are others
 	Hours      int              // of the waiting time
 	Waits      bool             // every address on file is told first, and can stop it
 	Ripe       bool             // they were told, and nobody has stopped it
@@ -63,13 +64,29 @@ func (c Case) sides(into lms.PersonID) (goes, stays *Dossier, err error) {
 	if goes.Staff() || stays.Staff() && !stays.Login {
 		return nil, nil, ErrMergeStaff
 	}
+	if goes.Disabled || stays.Disabled {
+		return nil, nil, ErrMergeDisabled
+	}
 	return goes, stays, nil
+}
+
+// waitsFor tells whether a merge takes effect only after the waiting time: a way in moves
+// or ends, or an account takes a record over at whose addresses its person does not
+// receive mail. A name and a birth date alone, which a stranger may know, are enough to
+// be listed as the same person.
+func waitsFor(goes, stays *Dossier) bool { return goes.Login || takesOver(goes, stays) }
+
+// takesOver tells whether the record of an unclaimed profile comes to an account with an
+// address that is not on its file, though others are.
+func takesOver(goes, stays *Dossier) bool {
+	return stays.Login && len(goes.Addresses) > 0 && !isAmong(goes.Addresses, stays.Email)
 }
 
 // PlanMerge tells what merging the two profiles of an item will do. That they were
 // looked at is written down.
 //
-// Errors: lms.ErrNotFound, ErrItemClosed, ErrMergedBefore, ErrMergeStaff, ErrOwnRecord.
+// Errors: lms.ErrNotFound, ErrItemClosed, ErrMergedBefore, ErrMergeStaff, ErrMergeDisabled,
+// ErrOwnRecord.
 func (s *Service) PlanMerge(ctx context.Context, v lms.Viewer, item int64, into lms.PersonID, from string, now time.Time) (plan MergePlan, err error) {
 	if plan.Case, err = s.Case(ctx, v, item, from, now); err != nil {
 		return plan, err
@@ -85,7 +102,8 @@ func (s *Service) PlanMerge(ctx context.Context, v lms.Viewer, item int64, into 
 	}
 	plan.Moved, plan.Ended = lms.MergeOpen(plan.From.Courses, plan.Into.Courses)
 	plan.LoginMoves = plan.From.Login && !plan.Into.Login
-	plan.Hours, plan.Waits = int(s.RecoveryWait.Hours()), plan.From.Login
+	plan.Hours, plan.Waits = int(s.RecoveryWait.Hours()), waitsFor(plan.From, plan.Into)
+	plan.TakesOver = !plan.From.Login && takesOver(plan.From, plan.Into)
 	plan.Ripe = plan.ripe(Pending{From: plan.From.ID, Into: plan.Into.ID}, now)
 	return plan, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		plan.Held, err = s.Registry.HeldByMerge(ctx, tx, plan.From.ID, plan.Into.ID)
@@ -94,11 +112,12 @@ func (s *Service) PlanMerge(ctx context.Context, v lms.Viewer, item int64, into 
 }
 
 // Merge makes the two profiles of an item one person's. Every fact keeps the profile
-// under which it was recorded, and is read as the person's who stays. If a way in moves or
-// ends, this only announces the merge; it is done by who decides so again after the
-// waiting time.
+// under which it was recorded, and is read as the person's who stays. If it has to wait,
+// this only announces the merge; it is done by who decides so again after the waiting
+// time.
 //
-// Errors: those of settle, lms.ErrNotFound, ErrMergedBefore, ErrMergeStaff, ErrStillWaits.
+// Errors: those of settle, lms.ErrNotFound, ErrMergedBefore, ErrMergeStaff,
+// ErrMergeDisabled, ErrStillWaits.
 func (s *Service) Merge(ctx context.Context, v lms.Viewer, d Decision, into lms.PersonID, now time.Time) error {
 	return s.settle(ctx, v, d, now, func(tx pgx.Tx, c Case) (string, bool, error) {
 		goes, stays, err := c.sides(into)
@@ -106,7 +125,7 @@ func (s *Service) Merge(ctx context.Context, v lms.Viewer, d Decision, into lms.
 			return "", false, err
 		}
 		p := Pending{By: v.ID, Reason: d.Reason, Origin: d.From, From: goes.ID, Into: stays.ID}
-		if goes.Login && !c.ripe(p, now) {
+		if waitsFor(goes, stays) && !c.ripe(p, now) {
 			return "merge_waits", true, s.postpone(ctx, tx, c, p, "merge_waits", now)
 		}
 		return "merged", false, s.mergeInto(ctx, tx, v, d, c, goes, stays, now)
@@ -142,7 +161,7 @@ func (s *Service) mergeAccess(ctx context.Context, tx pgx.Tx, goes, stays *Dossi
 	if err := moveAddresses(ctx, tx, goes.ID, stays.ID); err != nil {
 		return err
 	}
-	if err := deleteSessions(ctx, tx, goes.ID, 0); err != nil {
+	if err := deleteSessions(ctx, tx, goes.ID, 0, EndedMerged, now); err != nil {
 		return err
 	}
 	if err := endRecoveries(ctx, tx, goes.ID, "stopped", now); err != nil {

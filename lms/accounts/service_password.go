@@ -34,7 +34,7 @@ func (s *Service) CheckReset(ctx context.Context, token string, now time.Time) e
 // the second factor is given in the session that it opens. Who has none yet sets one
 // up there.
 //
-// Errors: ErrLinkOver, lms.ErrForm with field password, lms.ErrUnavailable.
+// Errors: ErrLinkOver, lms.ErrForm with field password, ErrDisabled, lms.ErrUnavailable.
 func (s *Service) Reset(ctx context.Context, token, password string, o Origin, now time.Time) (Opened, error) {
 	l, err := s.peek(ctx, s.DB, toReset, token, now)
 	if err != nil {
@@ -112,7 +112,7 @@ func (s *Service) putInForce(ctx context.Context, tx pgx.Tx, p lms.Person, hash 
 	if err := updatePassword(ctx, tx, p.ID, hash); err != nil {
 		return err
 	}
-	if err := s.endSessions(ctx, tx, p.ID, keep); err != nil {
+	if err := s.endSessions(ctx, tx, p.ID, keep, EndedPassword, now); err != nil {
 		return err
 	}
 	if err := voidLinks(ctx, tx, p.ID, now, toReset, toEmail); err != nil {

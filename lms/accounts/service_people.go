@@ -34,6 +34,7 @@ const (
 type Listed struct {
 	lms.Person
 	SignedInAt *time.Time // nil: never
+	Disabled   bool
 }
 
 // Found is one page of what a search of the directory finds.
@@ -139,6 +140,7 @@ type Record struct {
 	Addresses  []string
 	Factors    []Kind
 	Sessions   int
+	Disabled   Disabling
 	SignedInAt *time.Time // nil: never
 	Trail      []AuditLine
 }
@@ -215,6 +217,9 @@ func (s *Service) record(ctx context.Context, tx pgx.Tx, id lms.PersonID, now ti
 		return r, err
 	}
 	r.Sessions = len(sessions)
+	if r.Disabled, err = selectDisabling(ctx, tx, id); err != nil {
+		return r, err
+	}
 	if r.SignedInAt, err = selectSignedInAt(ctx, tx, id); err != nil {
 		return r, err
 	}
@@ -316,14 +321,14 @@ func (s *Service) EndSessions(ctx context.Context, v lms.Viewer, id lms.PersonID
 		if err != nil {
 			return err
 		}
-		return s.signOut(ctx, tx, p, lms.AuditEntry{Actor: v.ID, Action: "sessions_ended", Subject: id, At: now, From: from})
+		return s.signOut(ctx, tx, p, lms.AuditEntry{Actor: v.ID, Action: "sessions_ended", Subject: id, At: now, From: from}, EndedByAdmin)
 	})
 }
 
 // signOut signs a person out everywhere for what an entry says, which the mail of its
 // name tells them, with more lines.
-func (s *Service) signOut(ctx context.Context, tx pgx.Tx, p lms.Person, e lms.AuditEntry, more ...string) error {
-	if err := s.endSessions(ctx, tx, p.ID, 0); err != nil {
+func (s *Service) signOut(ctx context.Context, tx pgx.Tx, p lms.Person, e lms.AuditEntry, why Ended, more ...string) error {
+	if err := s.endSessions(ctx, tx, p.ID, 0, why, e.At); err != nil {
 		return err
 	}
 	if err := deleteComputers(ctx, tx, p.ID); err != nil {

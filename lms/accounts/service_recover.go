@@ -164,7 +164,7 @@ func (s *Service) CheckRecovery(ctx context.Context, token string, now time.Time
 // Recover uses a mailed link up, with the password, and opens a session in which a
 // second factor is set up that takes the place of every other.
 //
-// Errors: ErrLinkOver, ErrWrongPassword, ErrTooManyTries, ErrResetRequired,
+// Errors: ErrLinkOver, ErrWrongPassword, ErrTooManyTries, ErrResetRequired, ErrDisabled,
 // lms.ErrUnavailable.
 func (s *Service) Recover(ctx context.Context, token, password string, o Origin, now time.Time) (opened Opened, err error) {
 	l, err := s.peek(ctx, s.DB, toRecover, token, now)
@@ -209,7 +209,7 @@ func (s *Service) comeBack(ctx context.Context, tx pgx.Tx, p lms.PersonID, o Ori
 	if err := endRecoveries(ctx, tx, p, "used", now); err != nil {
 		return Opened{}, err
 	}
-	if err := s.endSessions(ctx, tx, p, 0); err != nil {
+	if err := s.endSessions(ctx, tx, p, 0, EndedRecovered, now); err != nil {
 		return Opened{}, err
 	}
 	if err := deleteComputers(ctx, tx, p); err != nil {

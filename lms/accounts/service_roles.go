@@ -120,7 +120,7 @@ func (s *Service) ChangeRoles(ctx context.Context, v lms.Viewer, id lms.PersonID
 				return err
 			}
 		}
-		return s.signOut(ctx, tx, p, lms.AuditEntry{Actor: v.ID, Action: "roles_changed", Subject: id, Note: trailed(c.Want), At: now, From: from}, s.rolesLine(p.Lang, c.Want))
+		return s.signOut(ctx, tx, p, lms.AuditEntry{Actor: v.ID, Action: "roles_changed", Subject: id, Note: trailed(c.Want), At: now, From: from}, EndedRoles, s.rolesLine(p.Lang, c.Want))
 	})
 }
 

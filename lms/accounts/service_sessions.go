@@ -48,7 +48,7 @@ func (s *Service) SignOut(ctx context.Context, v lms.Viewer, from string, now ti
 		if err := s.Player.Fence(ctx, tx, v.ID); err != nil {
 			return err
 		}
-		if err := deleteSession(ctx, tx, v.ID, v.Session); err != nil {
+		if err := deleteSession(ctx, tx, v.ID, v.Session, now); err != nil {
 			return err
 		}
 		return insertAudit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: "signed_out", Subject: v.ID, At: now, From: from})
@@ -59,7 +59,7 @@ func (s *Service) SignOut(ctx context.Context, v lms.Viewer, from string, now ti
 // computers in which they signed in.
 func (s *Service) SignOutEverywhere(ctx context.Context, v lms.Viewer, from string, now time.Time) error {
 	return s.forPerson(ctx, v.ID, func(tx pgx.Tx) error {
-		if err := s.endSessions(ctx, tx, v.ID, 0); err != nil {
+		if err := s.endSessions(ctx, tx, v.ID, 0, EndedElsewhere, now); err != nil {
 			return err
 		}
 		if err := deleteComputers(ctx, tx, v.ID); err != nil {
@@ -77,7 +77,7 @@ func (s *Service) EndSession(ctx context.Context, v lms.Viewer, id lms.SessionID
 		if err := s.Player.Fence(ctx, tx, v.ID); err != nil {
 			return err
 		}
-		if err := deleteSession(ctx, tx, v.ID, id); err != nil {
+		if err := deleteSession(ctx, tx, v.ID, id, now); err != nil {
 			return err
 		}
 		return insertAudit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: "session_ended", Subject: v.ID, At: now, From: from})
@@ -85,12 +85,38 @@ func (s *Service) EndSession(ctx context.Context, v lms.Viewer, id lms.SessionID
 }
 
 // endSessions ends all sessions of a person but one, and their player; keep 0 ends
-// all.
-func (s *Service) endSessions(ctx context.Context, tx pgx.Tx, p lms.PersonID, keep lms.SessionID) error {
+// all. Why is what the sign-in page says in their browsers.
+func (s *Service) endSessions(ctx context.Context, tx pgx.Tx, p lms.PersonID, keep lms.SessionID, why Ended, now time.Time) error {
 	if err := s.Player.Fence(ctx, tx, p); err != nil {
 		return err
 	}
-	return deleteSessions(ctx, tx, p, keep)
+	return deleteSessions(ctx, tx, p, keep, why, now)
+}
+
+// Ended is why a session ended.
+type Ended string
+
+// Why sessions end.
+const (
+	EndedIdle      Ended = "idle"          // no request for Idle
+	EndedOld       Ended = "age"           // Longest had passed
+	EndedElsewhere Ended = "elsewhere"     // signed out by its person, here or from another browser
+	EndedPassword  Ended = "password"      // a new one is in force
+	EndedRoles     Ended = "roles"         // they were changed
+	EndedByAdmin   Ended = "administrator" // who ended all sessions of the person
+	EndedDisabled  Ended = "disabled"      // the account was disabled
+	EndedRecovered Ended = "recovered"     // a registrar let the person in again
+	EndedMerged    Ended = "merged"        // the profile is part of another one
+)
+
+// Ended is why the session of a token ended: only who has its cookie learns it. "" if
+// there was none, it lives, or it is long past.
+func (s *Service) Ended(ctx context.Context, token string, now time.Time) (Ended, error) {
+	why, err := selectEnded(ctx, s.DB, web.HashToken(token), now.Add(-Idle), now.Add(-Longest))
+	if errors.Is(err, lms.ErrNotFound) {
+		return "", nil
+	}
+	return why, err
 }
 
 // Session is one of a person's sessions, as they see it.
@@ -121,7 +147,8 @@ func (s *Service) forPerson(ctx context.Context, p lms.PersonID, fn func(pgx.Tx)
 }
 
 // Sweep removes sessions, codes, links and counts of tries that are over, and computers
-// that nobody signed in from for as long as browsers remember.
+// that nobody signed in from for as long as browsers remember. Why a session ended is
+// kept for a while.
 func (s *Service) Sweep(ctx context.Context, now time.Time) error {
 	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if err := deleteOldThrottles(ctx, tx, now.Add(-7*24*time.Hour)); err != nil {
@@ -130,6 +157,9 @@ func (s *Service) Sweep(ctx context.Context, now time.Time) error {
 		if err := deleteOldClaims(ctx, tx, now.Add(-2*linkLife)); err != nil {
 			return err
 		}
-		return sweepSessions(ctx, tx, now.Add(-Idle), now.Add(-Longest), now.Add(-codeLife), now.Add(-2*linkLife), now.Add(-computerLife))
+		if err := sweepOver(ctx, tx, 0, now.Add(-Idle), now.Add(-Longest), now); err != nil {
+			return err
+		}
+		return sweepSessions(ctx, tx, now.Add(-endedKept), now.Add(-codeLife), now.Add(-2*linkLife), now.Add(-computerLife))
 	})
 }

@@ -80,7 +80,8 @@ func atPerson(p lms.Person, from string, computers [][]byte) []bucket {
 // the browser's former session ends. Whether the account is unknown or the password
 // wrong costs the same work and reads the same.
 //
-// Errors: ErrWrongPassword, ErrTooManyTries, ErrResetRequired, lms.ErrUnavailable.
+// Errors: ErrWrongPassword, ErrTooManyTries, ErrResetRequired, ErrDisabled,
+// lms.ErrUnavailable.
 func (s *Service) SignIn(ctx context.Context, c Credentials, now time.Time) (Opened, error) {
 	login, err := s.findLogin(ctx, c)
 	unknown := errors.Is(err, lms.ErrNotFound)
@@ -149,6 +150,9 @@ func (s *Service) SignIn(ctx context.Context, c Credentials, now time.Time) (Ope
 	if errors.Is(err, ErrWrongPassword) {
 		return Opened{}, s.refuse(ctx, err, refused)
 	}
+	if errors.Is(err, ErrDisabled) {
+		return Opened{}, s.refuse(ctx, err, lms.AuditEntry{Action: "disabled_refused", Subject: login.Person, At: now, From: c.From})
+	}
 	return opened, err
 }
 
@@ -200,8 +204,13 @@ type newSession struct {
 }
 
 // open writes a new session down.
+//
+// Errors: ErrDisabled.
 func (s *Service) open(ctx context.Context, tx pgx.Tx, n newSession, now time.Time) (Opened, error) {
-	if err := deleteOverSessions(ctx, tx, n.person, now.Add(-Idle), now.Add(-Longest)); err != nil {
+	if err := letNobodyIn(ctx, tx, n.person); err != nil {
+		return Opened{}, err
+	}
+	if err := sweepOver(ctx, tx, n.person, now.Add(-Idle), now.Add(-Longest), now); err != nil {
 		return Opened{}, err
 	}
 	token := newToken()

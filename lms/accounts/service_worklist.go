@@ -100,6 +100,7 @@ type Dossier struct {
 	Courses     []lms.Enrollment // open ones
 	Login       bool             // somebody can sign in
 	Waits       bool             // an earlier registry's profile that nobody has claimed
+	Disabled    bool             // by an administrator
 }
 
 // Case is an item with everything that there is to see about it.
@@ -193,6 +194,11 @@ func (s *Service) dossier(ctx context.Context, tx pgx.Tx, p lms.PersonID) (*Doss
 	if d.Login, d.Waits, err = selectAccess(ctx, tx, who); err != nil {
 		return nil, err
 	}
+	disabling, err := selectDisabling(ctx, tx, who)
+	if err != nil {
+		return nil, err
+	}
+	d.Disabled = disabling.Stands()
 	if d.Employments, err = s.Registry.Employments(ctx, tx, who); err != nil {
 		return nil, err
 	}

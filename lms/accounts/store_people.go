@@ -28,17 +28,19 @@ func selectListed(ctx context.Context, db pg.Querier, q query, limit, offset int
 	rows, err := pg.Rows[struct {
 		personRow
 		SignedInAt *time.Time
+		Disabled   bool
 	}](ctx, db, "select people", `WITH page AS (
 			SELECT l.person, lower(n.family) AS family, lower(n.given) AS given FROM `+listed+` l
 				JOIN LATERAL (SELECT given, family FROM accounts.names WHERE person = l.person ORDER BY recorded_at DESC LIMIT 1) n ON true
 			ORDER BY 2, 3, 1 LIMIT $4 OFFSET $5
 		) SELECT `+personColumns+`,
-			(SELECT a.at FROM accounts.audit a WHERE a.subject = p.id AND a.action = 'signed_in' ORDER BY a.id DESC LIMIT 1) AS signed_in_at
+			(SELECT a.at FROM accounts.audit a WHERE a.subject = p.id AND a.action = 'signed_in' ORDER BY a.id DESC LIMIT 1) AS signed_in_at,
+			EXISTS (SELECT FROM accounts.disablings d WHERE d.person = p.id) AS disabled
 		FROM page JOIN `+personTables+` ON p.id = page.person
 		ORDER BY page.family, page.given, page.person`, q.names, q.number, q.address, limit, offset)
 	people := make([]Listed, len(rows))
 	for i, row := range rows {
-		people[i] = Listed{lms.Person(row.personRow), row.SignedInAt}
+		people[i] = Listed{lms.Person(row.personRow), row.SignedInAt, row.Disabled}
 	}
 	return people, err
 }
@@ -82,10 +84,10 @@ func deleteRole(ctx context.Context, tx pgx.Tx, p lms.PersonID, r lms.Role) erro
 	return pg.Exec(ctx, tx, "delete role", `DELETE FROM accounts.roles WHERE person = $1 AND role = $2`, p, r)
 }
 
-// countOtherHolders is how many people beside somebody have a role and can sign in.
+// countOtherHolders is how many people beside somebody have a role and may sign in.
 func countOtherHolders(ctx context.Context, db pg.Querier, r lms.Role, than lms.PersonID) (int, error) {
 	return pg.Value[int](ctx, db, "count holders of a role", `SELECT count(*) FROM accounts.roles r JOIN accounts.logins l ON l.person = r.person
-		WHERE r.role = $1 AND r.person <> $2`, r, than)
+		WHERE r.role = $1 AND r.person <> $2 AND NOT EXISTS (SELECT FROM accounts.disablings d WHERE d.person = r.person)`, r, than)
 }
 
 // selectProtected tells whether somebody can sign in to a profile with a factor that

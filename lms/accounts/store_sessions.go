@@ -73,25 +73,24 @@ func selectSessions(ctx context.Context, db pg.Querier, p lms.PersonID, seenAfte
 		WHERE person = $1 AND stage = 'signed_in' AND seen_at > $2 AND opened_at > $3 ORDER BY seen_at DESC, id DESC`, p, seenAfter, openedAfter)
 }
 
-// deleteOverSessions removes the person's sessions that are over.
-func deleteOverSessions(ctx context.Context, tx pgx.Tx, p lms.PersonID, seenBy, openedBy time.Time) error {
-	return pg.Exec(ctx, tx, "delete sessions", `DELETE FROM accounts.sessions WHERE person = $1 AND (seen_at <= $2 OR opened_at <= $3)`, p, seenBy, openedBy)
-}
-
-// deleteSessions removes all sessions of a person but one.
-func deleteSessions(ctx context.Context, tx pgx.Tx, p lms.PersonID, keep lms.SessionID) error {
-	return pg.Exec(ctx, tx, "delete sessions", `DELETE FROM accounts.sessions WHERE person = $1 AND id <> $2`, p, keep)
+// deleteSessions removes all sessions of a person but one, and keeps why for who has
+// their cookies.
+func deleteSessions(ctx context.Context, tx pgx.Tx, p lms.PersonID, keep lms.SessionID, why Ended, now time.Time) error {
+	return pg.Exec(ctx, tx, "delete sessions", `WITH ended AS (DELETE FROM accounts.sessions WHERE person = $1 AND id <> $2 RETURNING token_hash)
+		INSERT INTO accounts.ended_sessions (token_hash, why, ended_at) SELECT token_hash, $3, $4 FROM ended`, p, keep, why, now)
 }
 
 // deleteEnrolling removes the sessions but one in which somebody was to set up a first
 // factor.
-func deleteEnrolling(ctx context.Context, tx pgx.Tx, p lms.PersonID, keep lms.SessionID) error {
-	return pg.Exec(ctx, tx, "delete sessions", `DELETE FROM accounts.sessions WHERE person = $1 AND id <> $2 AND stage = 'enrolling'`, p, keep)
+func deleteEnrolling(ctx context.Context, tx pgx.Tx, p lms.PersonID, keep lms.SessionID, now time.Time) error {
+	return pg.Exec(ctx, tx, "delete sessions", `WITH ended AS (DELETE FROM accounts.sessions WHERE person = $1 AND id <> $2 AND stage = 'enrolling' RETURNING token_hash)
+		INSERT INTO accounts.ended_sessions (token_hash, why, ended_at) SELECT token_hash, 'elsewhere', $3 FROM ended`, p, keep, now)
 }
 
 // deleteSession errors: lms.ErrNotFound.
-func deleteSession(ctx context.Context, tx pgx.Tx, p lms.PersonID, id lms.SessionID) error {
-	found, err := pg.Changed(ctx, tx, "delete session", `DELETE FROM accounts.sessions WHERE person = $1 AND id = $2`, p, id)
+func deleteSession(ctx context.Context, tx pgx.Tx, p lms.PersonID, id lms.SessionID, now time.Time) error {
+	found, err := pg.Changed(ctx, tx, "delete session", `WITH ended AS (DELETE FROM accounts.sessions WHERE person = $1 AND id = $2 RETURNING token_hash)
+		INSERT INTO accounts.ended_sessions (token_hash, why, ended_at) SELECT token_hash, 'elsewhere', $3 FROM ended`, p, id, now)
 	if err == nil && !found {
 		return lms.ErrNotFound
 	}
@@ -147,9 +146,28 @@ func takeChallenge(ctx context.Context, db pg.Querier, id lms.SessionID) ([]byte
 		UPDATE accounts.sessions s SET challenge = NULL FROM former WHERE s.id = former.id RETURNING former.challenge`, id)
 }
 
+// whyOver is why a session is over by itself, $1 and $2 being the latest instants at which
+// one that is over was seen and opened: what came first.
+const whyOver = `CASE WHEN seen_at - $1::timestamptz <= opened_at - $2::timestamptz THEN 'idle' ELSE 'age' END`
+
+// selectEnded is why the session of a token ended.
+//
+// Errors: lms.ErrNotFound.
+func selectEnded(ctx context.Context, db pg.Querier, tokenHash []byte, seenBy, openedBy time.Time) (Ended, error) {
+	return pg.Value[Ended](ctx, db, "select ended session", `SELECT why FROM accounts.ended_sessions WHERE token_hash = $3
+		UNION ALL SELECT `+whyOver+` FROM accounts.sessions WHERE token_hash = $3 AND (seen_at <= $1 OR opened_at <= $2)`, seenBy, openedBy, tokenHash)
+}
+
+// sweepOver removes the sessions that are over, of one person or, 0, of all.
+func sweepOver(ctx context.Context, tx pgx.Tx, p lms.PersonID, seenBy, openedBy, now time.Time) error {
+	return pg.Exec(ctx, tx, "sweep sessions", `WITH ended AS (
+			DELETE FROM accounts.sessions WHERE (seen_at <= $1 OR opened_at <= $2) AND ($3 = 0 OR person = $3) RETURNING token_hash, `+whyOver+` AS why
+		) INSERT INTO accounts.ended_sessions (token_hash, why, ended_at) SELECT token_hash, why, $4 FROM ended`, seenBy, openedBy, p, now)
+}
+
 // sweepSessions removes what no one can use any more.
-func sweepSessions(ctx context.Context, tx pgx.Tx, seenBy, openedBy, codesBy, linksBy, computersBy time.Time) error {
-	if err := pg.Exec(ctx, tx, "sweep sessions", `DELETE FROM accounts.sessions WHERE seen_at <= $1 OR opened_at <= $2`, seenBy, openedBy); err != nil {
+func sweepSessions(ctx context.Context, tx pgx.Tx, endedBy, codesBy, linksBy, computersBy time.Time) error {
+	if err := pg.Exec(ctx, tx, "sweep ended sessions", `DELETE FROM accounts.ended_sessions WHERE ended_at <= $1`, endedBy); err != nil {
 		return err
 	}
 	if err := pg.Exec(ctx, tx, "sweep codes", `DELETE FROM accounts.codes WHERE made_at <= $1`, codesBy); err != nil {

@@ -3,6 +3,7 @@ package enrollments
 import (
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/jackc/pgx/v5"
@@ -31,6 +32,13 @@ func (h handlers) home(c *fiber.Ctx) error {
 		}
 		for _, e := range mine {
 			page.add(courseOf(e, again, today), today)
+		}
+		if page.Active != nil {
+			seat, err := h.Player.SeatTime(ctx, tx, page.Active.ID)
+			if err != nil {
+				return err
+			}
+			page.Minutes = int(seat / time.Minute)
 		}
 		standing, err := h.Registry.Standing(ctx, tx, page.Viewer.ID, page.Now)
 		if err != nil {

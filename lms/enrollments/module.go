@@ -47,9 +47,11 @@ type Registry interface {
 	SafeSleep(ctx context.Context, tx pgx.Tx, p lms.PersonID, now time.Time) (lms.SafeSleep, error)
 }
 
-// Player stops a course that is set aside.
+// Player runs the courses: it stops one that is set aside, and knows the time spent in it.
 type Player interface {
 	Fence(ctx context.Context, tx pgx.Tx, p lms.PersonID) error
+	// SeatTime is how long somebody has been in the seat of an enrollment.
+	SeatTime(ctx context.Context, tx pgx.Tx, id lms.EnrollmentID) (time.Duration, error)
 	// Move makes what was done in enrollments another profile's.
 	Move(ctx context.Context, tx pgx.Tx, ids []lms.EnrollmentID, from, into lms.PersonID) error
 }

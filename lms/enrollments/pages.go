@@ -9,6 +9,7 @@ import (
 type homePage struct {
 	web.Page
 	Active    *course
+	Minutes   int      // in the seat of the active course, as its player shows them; 0 before it is opened
 	Next      []course // ready
 	Bar       web.YearBar
 	SafeSleep lms.SafeSleep

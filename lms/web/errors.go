@@ -67,10 +67,10 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	}
 	do, label := "/", "error.home"
 	switch {
-	case errors.Is(e, errToken):
-		do, label = s.cameFrom(c), "error.back"
 	case wayIn(e) != "":
 		do, label = wayIn(e)+"?next="+url.QueryEscape(s.cameFrom(c)), "error.do."+e.Code
+	case errors.Is(e, errToken):
+		do, label = s.cameFrom(c), "error.back"
 	}
 	title := "error.title"
 	if errors.Is(e, lms.ErrNotFound) {

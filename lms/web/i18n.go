@@ -44,6 +44,11 @@ func (s *Server) chooseLanguage(c *fiber.Ctx) error {
 	if !words.Known(chosen) {
 		return lms.ErrForm
 	}
+	if v := Viewer(c); v != nil && s.Speak != nil {
+		if err := s.Speak(c.UserContext(), v.ID, chosen); err != nil {
+			return err
+		}
+	}
 	s.SetLanguage(c, chosen)
 	return c.Redirect(LocalPath(c.FormValue("next"), "/"), fiber.StatusSeeOther)
 }

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -45,6 +47,24 @@ func TestChoosingALanguageComesBackToThePage(t *testing.T) {
 	got = s.change(request{method: "POST", path: "/language", body: "lang=es&next=https://evil.example.org"}, "")
 	require.Equal(t, "/", got.Header.Get("Location"))
 	require.Equal(t, http.StatusUnprocessableEntity, s.change(request{method: "POST", path: "/language", body: "lang=de"}, "").StatusCode)
+}
+
+func TestALanguageThatSomebodySignedInChoosesIsToldToTheirAccount(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	var told []string
+	cfg.Speak = func(_ context.Context, p lms.PersonID, lang string) error {
+		told = append(told, fmt.Sprint(p, lang))
+		return nil
+	}
+	s := serveWith(t, cfg)
+	spanish := request{method: "POST", path: "/language", body: "lang=es"}
+	for _, session := range []string{"", "maya"} {
+		require.Equal(t, http.StatusSeeOther, s.change(spanish, session).StatusCode)
+	}
+	maya, err := cfg.Sessions.Viewer(t.Context(), "maya", time.Time{})
+	require.NoError(t, err)
+	require.Equal(t, []string{fmt.Sprint(maya.ID, "es")}, told)
 }
 
 func TestErrorsSpeakThePersonsLanguage(t *testing.T) {

@@ -77,6 +77,9 @@ func (s *Server) protect(c *fiber.Ctx) error {
 		sent = c.FormValue("_csrf")
 	}
 	if !hmac.Equal([]byte(sent), []byte(s.csrf(c))) {
+		if Session(c) == nil && SessionToken(c) != "" { // the form is of a session that is over
+			return lms.ErrUnauthenticated.Because(errToken)
+		}
 		return errToken
 	}
 	return c.Next()

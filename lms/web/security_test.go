@@ -118,6 +118,17 @@ func TestAChangeFromAnywhereElseIsRefused(t *testing.T) {
 	}
 }
 
+func TestAFormOfASessionThatIsOverLeadsToSigningIn(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	over := s.protected(form(nil), "maya")
+	over.cookies[sessionCookie] = "ended"
+	over.header["Referer"] = origin + "/mine?x=1"
+	got := s.send(over)
+	require.Equal(t, http.StatusUnauthorized, got.StatusCode)
+	require.Contains(t, got.body, `href="/sign-in?next=%2Fmine%3Fx%3D1"`)
+}
+
 func TestATokenIsOfOneVisitorAndOneSession(t *testing.T) {
 	t.Parallel()
 	s := serve(t)

@@ -41,7 +41,10 @@ type Config struct {
 	FormTargets    []string // other origins to which a form may lead, such as where fees are paid
 	Help           string   // how people reach somebody who helps, for the foot of every page
 	Sessions       Sessions
-	Views          map[string]fs.FS // feature -> its templates/*.html and messages/*.json
+	// Speak makes a language that somebody signed in chooses that of their account: of
+	// mails and text messages, too. Nil: it is the browser's alone.
+	Speak func(ctx context.Context, p lms.PersonID, lang string) error
+	Views map[string]fs.FS // feature -> its templates/*.html and messages/*.json
 }
 
 // Server is the web application.

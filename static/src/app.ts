@@ -2,6 +2,10 @@
 // Load it in <head> without "defer": the first line must run before the page
 // is drawn, so that the menu does not open and fold again.
 
+import { keepForms } from "./page/kept";
+
+keepForms();
+
 document.documentElement.classList.add("mo-js");
 
 /** The menu of narrow screens. */

@@ -145,7 +145,7 @@ func New(ctx context.Context, s Settings, now func() time.Time, log *slog.Logger
 	}
 	a.Web, err = web.New(web.Config{
 		AppURL: appURL, ContentHost: s.ContentHost, Secret: []byte(s.SecretKey), TrustedProxies: s.TrustedProxies,
-		Now: now, Log: log, Help: s.Help, FormTargets: []string{s.CheckoutOrigin}, Sessions: a.Accounts, Views: views,
+		Now: now, Log: log, Help: s.Help, FormTargets: []string{s.CheckoutOrigin}, Sessions: a.Accounts, Speak: a.Accounts.ChooseLanguage, Views: views,
 	})
 	if err != nil {
 		a.Close()
