@@ -98,6 +98,25 @@ func knownAs(comes there, list []there) (known there) {
 	return known
 }
 
+// numbered is a record that somebody has, by what its sponsor knows it.
+type numbered struct {
+	Credit  lms.CreditID // 0: a row of the same file would bring it
+	Sponsor string
+	Record  string
+}
+
+// hasElse finds the record among those of other people: a sponsor knows one training of
+// one person by one reference.
+func (c claim) hasElse(others []numbered) (numbered, bool) {
+	i := slices.IndexFunc(others, func(o numbered) bool {
+		return c.Record != "" && o.Record == c.Record && strings.EqualFold(o.Sponsor, c.Sponsor)
+	})
+	if i < 0 {
+		return numbered{}, false
+	}
+	return others[i], true
+}
+
 // doubles are the records of one profile that are those of another, and not undone.
 func doubles(from, into []there) (list []there) {
 	for _, f := range from {

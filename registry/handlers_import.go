@@ -95,12 +95,16 @@ type importPage struct {
 	Refused string
 }
 
-// Kinds are the outcomes that rows of the import have.
+// Kinds are the outcomes that rows of the import have, and whether there are others than
+// were shown.
 func (p importPage) Kinds() (list []Outcome) {
 	for _, o := range Outcomes {
 		if p.Counts[o] > 0 {
 			list = append(list, o)
 		}
+	}
+	if p.Import.Changed > 0 {
+		list = append(list, rowChanged)
 	}
 	return list
 }
@@ -112,6 +116,12 @@ func (p importPage) Brings() int {
 
 // Waiting is how many rows wait for somebody to say whose they are.
 func (p importPage) Waiting() int { return p.Counts[RowWaiting] }
+
+// Unreadable is how many rows cannot be read.
+func (p importPage) Unreadable() int { return p.Counts[RowUnreadable] + p.Counts[RowFailed] }
+
+// Orders tells whether there is anything to import: a credit, or a row that waits.
+func (p importPage) Orders() bool { return p.Brings()+p.Waiting() > 0 }
 
 func importPath(id ImportID) string { return fmt.Sprintf("/records/imports/%d", id) }
 
@@ -126,7 +136,7 @@ func (h handlers) importPage(c *fiber.Ctx, wrong map[string]string, refused stri
 	ctx := c.UserContext()
 	page := importPage{Page: h.web.Page(c), Shown: Outcome(c.Query("outcome")), Refused: refused,
 		Pager: web.Pager{Base: importPath(id), Query: url.Values{"outcome": {c.Query("outcome")}}, Number: web.PageOf(c)}}
-	if page.Shown != "" && !slices.Contains(Outcomes, page.Shown) {
+	if page.Shown != "" && page.Shown != rowChanged && !slices.Contains(Outcomes, page.Shown) {
 		return lms.ErrNotFound
 	}
 	if page.Import, err = selectImport(ctx, h.DB, id); err != nil {
@@ -141,6 +151,7 @@ func (h handlers) importPage(c *fiber.Ctx, wrong map[string]string, refused stri
 	}
 	page.More = len(rows) > rowsOnPage
 	page.Rows = rows[:min(len(rows), rowsOnPage)]
+	page.Counts[rowChanged] = page.Import.Changed
 	if wrong != nil || refused != "" {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
@@ -191,9 +202,16 @@ type rowPage struct {
 	Name       string // of the file
 	Waiting    int    // rows in all
 	Candidates []Candidate
+	Others     []other // who has the record beside which it would stand; one at most
 	Form       web.Fields
 	Find       web.Fields // somebody else, by their number
 	Refused    string
+}
+
+// other is somebody else who has a record that waits, and the credit that they have of it.
+type other struct {
+	lms.Person
+	Credit claimed
 }
 
 // What is said once a row is settled.
@@ -259,12 +277,30 @@ func (h handlers) rowPage(c *fiber.Ctx, wrong map[string]string, refused string)
 			return err
 		}
 	}
+	if page.Others, err = h.othersOf(c, page.Candidates); err != nil {
+		return err
+	}
 	if wrong != nil || refused != "" {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
 	page.Find = web.Fields{{Name: "mopd_id", Label: "registry.row.find", Hint: "registry.row.find_hint", Value: c.Query("mopd_id"), Max: 9, Autocomplete: "off"}}
 	page.Form = web.Fields{{Name: "note", Label: "registry.credit.note", Hint: "registry.row.note_hint", Type: "textarea", Value: c.FormValue("note"), Max: 1000, Required: true, Autocomplete: "off", Focus: true}}.With(wrong)
 	return h.web.Render(c, "registry/row", page)
+}
+
+// othersOf is who else has the record beside which it would stand; that they were looked
+// at is written down.
+func (h handlers) othersOf(c *fiber.Ctx, candidates []Candidate) (list []other, err error) {
+	i := slices.IndexFunc(candidates, func(c Candidate) bool { return c.Beside != 0 })
+	if i < 0 {
+		return nil, nil
+	}
+	credit, err := selectClaimed(c.UserContext(), h.DB, candidates[i].Beside)
+	if err != nil {
+		return nil, err
+	}
+	p, err := h.People.LookAtPerson(c.UserContext(), *web.Viewer(c), credit.Person, web.From(c), h.web.Now())
+	return []other{{p, credit}}, err
 }
 
 // resolveRow puts a row on somebody's record, or dismisses it, and leads to the next one.
@@ -276,7 +312,8 @@ func (h handlers) resolveRow(c *fiber.Ctx) error {
 	note, notice := c.FormValue("note"), rowDismissed
 	if p, _ := strconv.ParseInt(c.FormValue("person"), 10, 64); p != 0 {
 		notice = rowMatched
-		err = h.ResolveRow(c.UserContext(), *web.Viewer(c), at.Import, at.Line, lms.PersonID(p), note, web.From(c), h.web.Now())
+		beside, _ := strconv.ParseInt(c.FormValue("beside"), 10, 64)
+		err = h.ShareRow(c.UserContext(), *web.Viewer(c), at.Import, at.Line, lms.PersonID(p), lms.CreditID(beside), note, web.From(c), h.web.Now())
 	} else {
 		err = h.DismissRow(c.UserContext(), *web.Viewer(c), at.Import, at.Line, note, web.From(c), h.web.Now())
 	}
@@ -293,15 +330,20 @@ func (h handlers) resolveRow(c *fiber.Ctx) error {
 }
 
 // WhyKey is the word for why a row became what it did; "" where nothing needs saying.
-func (r Row) WhyKey() string {
+func (r Row) WhyKey() string { return whyKey(r.Outcome, r.Why) }
+
+// ShownWhyKey is WhyKey of what was shown before.
+func (r Row) ShownWhyKey() string { return whyKey(r.Shown, r.ShownWhy) }
+
+func whyKey(o Outcome, why string) string {
 	switch {
-	case r.Why == "":
+	case why == "":
 		return ""
-	case r.Outcome == RowUnreadable || r.Outcome == RowFailed:
-		return "error." + r.Why
-	case r.Outcome == RowHeld || r.Outcome == RowDenied:
-		return "registry.reason." + r.Why
+	case o == RowUnreadable || o == RowFailed:
+		return "error." + why
+	case o == RowHeld || o == RowDenied:
+		return "registry.reason." + why
 	default:
-		return "registry.row.why_" + r.Why
+		return "registry.row.why_" + why
 	}
 }

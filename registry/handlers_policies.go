@@ -161,6 +161,7 @@ type policyDraftPage struct {
 	Before  string // what the rule says of the day, in words
 	After   string
 	Past    bool // what it is for has begun
+	Named   bool // those who are listed are shown
 	Refused string
 }
 
@@ -191,6 +192,11 @@ func (h handlers) policyDraftPage(c *fiber.Ctx, refused string) error {
 		return err
 	}
 	page.Before, page.After = h.words(page.Lang, page.Kind, now.Value), h.words(page.Lang, page.Kind, page.Value)
+	if page.Named = c.Query("people") == "1" && page.Effects != nil; page.Named {
+		if err := h.lookAtListed(c, page.Effects.Listed); err != nil {
+			return err
+		}
+	}
 	today := lms.DateOf(page.Now)
 	page.Past = page.From.Before(today)
 	if page.Kind == lms.AnnualHours || page.Kind == lms.Proration {
@@ -204,6 +210,16 @@ func (h handlers) policyDraftPage(c *fiber.Ctx, refused string) error {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
 	return h.web.Render(c, "registry/policy_draft", page)
+}
+
+// lookAtListed writes down that those whom a change would affect are looked at.
+func (h handlers) lookAtListed(c *fiber.Ctx, list []Affected) error {
+	for _, a := range list {
+		if _, err := h.People.LookAtPerson(c.UserContext(), *web.Viewer(c), a.Person, web.From(c), h.web.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // policyDraftState answers the page that waits until everybody is counted.

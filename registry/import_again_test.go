@@ -8,10 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"mopd/lms"
 	"mopd/lms/lmstest"
+	"mopd/lms/pg"
+	"mopd/lms/sheet"
 )
 
 func TestARowWithALongReferenceStopsNoImport(t *testing.T) {
@@ -118,4 +121,55 @@ func TestWhoseRowARegistrarMatchesIsTold(t *testing.T) {
 	w.works(id)
 	require.NoError(t, w.ResolveRow(t.Context(), lms.Viewer{Person: rita}, id, 2, maya.ID, "Misspelt", "", lmstest.Now))
 	require.NotEmpty(t, w.posted.texts(), "the import tells people, and this is their record")
+}
+
+func TestTheDatabaseAloneTakesARecordThatSaysNoMoreThanItsDayAndTitleOnce(t *testing.T) {
+	w := newWorld(t)
+	maya, titles := lmstest.Person(t, w.db), []string{"First aid", "FIRST AID"}
+	comes := claim{Source: sourceImport, Person: maya.ID, Hours: 8, EarnedAt: lmstest.Now}
+	brings := func(reference, title string, c claim) error {
+		c.Reference, c.Title = reference, title
+		return pg.InTx(t.Context(), w.db, func(tx pgx.Tx) error {
+			_, err := insertCredit(t.Context(), tx, c, lmstest.Now)
+			return err
+		})
+	}
+	lmstest.OneWins(t, w.db, ErrRecordThere, func(i int) error {
+		return explained(t, brings(fmt.Sprint(i), titles[i%2], comes), "credits_same_record")
+	})
+	numbered, attended, another := comes, comes, comes
+	numbered.Record, attended.Session, another.Person = "R-1", &Session{lmstest.Now.Add(-time.Hour), lmstest.Now}, lmstest.Person(t, w.db).ID
+	for i, c := range []claim{numbered, attended, another} {
+		require.NoError(t, brings(fmt.Sprint("other/", i), "First aid", c), "says more, or is another person's")
+	}
+}
+
+func TestOfManyImportsOfOneRecordOneBringsIt(t *testing.T) {
+	w := newWorld(t)
+	maya := lmstest.Person(t, w.db)
+	ids := make([]ImportID, lmstest.Racers)
+	for i := range ids {
+		ids[i] = w.reads(row(maya, "First aid,2,2025-06-01,,,,"))
+		require.NoError(t, w.OrderImport(t.Context(), 0, ids[i], false, "", lmstest.Now))
+	}
+	lmstest.OneWins(t, w.db, ErrRecordThere, func(i int) error {
+		w.works(ids[i])
+		if w.became(ids[i])[0] != "credited" {
+			return ErrRecordThere
+		}
+		return nil
+	})
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM registry.credits`))
+}
+
+func TestAFileWithAQuoteThatIsNotClosedIsRefusedAndNothingOfItIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maya := lmstest.Person(t, w.db)
+	rows := []string{row(maya, "First aid,2,2025-06-01,,,,"), row(maya, `"Play,1,2025-06-02,,,,`), row(maya, `"Talk",1,2025-06-03,,,,`)}
+	_, err := w.ReadImport(t.Context(), 0, "records.csv", strings.NewReader(recordsHead+strings.Join(rows, "\n")), "", lmstest.Now)
+	require.ErrorIs(t, err, sheet.ErrQuote)
+	e, _ := lms.AsError(err)
+	require.Equal(t, 3, e.Args["Line"])
+	require.Zero(t, w.count(`SELECT count(*) FROM registry.imports`))
 }

@@ -62,7 +62,7 @@ func TestAnUndoneTwinDoesNotComeBackBesideTheOneThatStands(t *testing.T) {
 	w := newWorld(t)
 	a, b, rita := lmstest.Person(t, w.db), lmstest.Person(t, w.db), lmstest.Person(t, w.db)
 	first := w.imports(row(a, "First aid,2,2025-06-01,,,,R-1"))
-	w.imports(row(b, "First aid,2,2025-06-01,,,,R-1"))
+	require.NoError(t, w.shares(w.imports(row(b, "First aid,2,2025-06-01,,,,R-1")), 2, b, w.creditOf(a)))
 	w.merge(a, b)
 	w.undone(first, rita)
 	require.Equal(t, lms.Hours(8), w.recordAt(b, later).Year(2025).Earned)

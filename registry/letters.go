@@ -89,7 +89,9 @@ func (s *Service) tellOfImport(ctx context.Context, tx pgx.Tx, imp Import, taken
 	var credit lms.CreditID
 	for _, row := range taken {
 		count[row.Outcome]++
-		credit = max(credit, row.Credit)
+		if row.Outcome != RowWaiting { // which names what is there already, of another person perhaps
+			credit = max(credit, row.Credit)
+		}
 	}
 	if count[RowCredited]+count[RowHeld]+count[RowDenied] == 0 || !imp.Tells {
 		return nil

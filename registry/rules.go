@@ -94,10 +94,11 @@ func blockOn(policies lms.Policies, day lms.Date) (lms.Policy, lms.DateRange, er
 	return policy, during, err
 }
 
-// atOnce are the sessions that somebody would have attended while at another.
+// atOnce are the sessions that somebody would have attended while at another, without a
+// registrar having let both stand.
 func atOnce(sessions []ownedSession) (list []ownedSession) {
 	for i, a := range sessions {
-		if slices.ContainsFunc(sessions, func(b ownedSession) bool { return b.Credit != a.Credit && a.overlaps(b.Session) }) {
+		if slices.ContainsFunc(sessions, func(b ownedSession) bool { return b.Together != a.Together && a.overlaps(b.Session) }) {
 			list = append(list, sessions[i])
 		}
 	}

@@ -20,6 +20,8 @@ var guards = pg.Guards{
 	"reviews_one_open":              ErrReviewAsked,
 	"employments_replaces_key":      ErrWorkMoved,
 	"credit_sessions_one_at_a_time": ErrAtOnce,
+	"credit_references_one_person":  ErrRecordOthers,
+	"credits_same_record":           ErrRecordThere,
 	"reminders_once":                ErrReminded,
 }
 

@@ -47,7 +47,7 @@ func (v Verdict) check() error {
 // again, no other credit of the course may stand in the way: what is recorded stands.
 //
 // Errors: lms.ErrNotFound, lms.ErrForm with fields note, hours and status, ErrOwnCredit,
-// lms.ErrEarnsAgain.
+// lms.ErrEarnsAgain, ErrRecordOthers.
 func (s *Service) Decide(ctx context.Context, v lms.Viewer, verdict Verdict, from string, now time.Time) error {
 	if err := verdict.check(); err != nil {
 		return err
@@ -85,7 +85,7 @@ func (s *Service) Decide(ctx context.Context, v lms.Viewer, verdict Verdict, fro
 	})
 }
 
-// put is the decision of a verdict, once the credit's block says the same.
+// put is the decision of a verdict, once the guards of the credit say the same.
 func (s *Service) put(ctx context.Context, tx pgx.Tx, who lms.PersonID, c claimed, verdict Verdict) (decision, error) {
 	policies, err := selectPolicies(ctx, tx)
 	if err != nil {
@@ -99,12 +99,15 @@ func (s *Service) put(ctx context.Context, tx pgx.Tx, who lms.PersonID, c claime
 	if verdict.Status == lms.Denied && slices.Contains(hoursAlone, c.Reason) {
 		d.Reason = c.Reason // the completion was real all the same: it renews safe sleep
 	}
-	if err := s.release(ctx, tx, c.ID); err != nil || verdict.Status != lms.Credited {
+	if err := s.release(ctx, tx, c.ID); err != nil {
 		return d, err
+	}
+	if err := updateReference(ctx, tx, c.ID, verdict.Status != lms.Denied); err != nil || verdict.Status != lms.Credited {
+		return d, guards.Explain(err)
 	}
 	d.Hours = verdict.Hours
 	if err := insertReleasedSession(ctx, tx, c.ID, who); err != nil {
-		return d, err
+		return d, guards.Explain(err)
 	}
 	if c.Course == 0 {
 		return d, nil

@@ -21,6 +21,8 @@ var (
 	ErrImportLong    = lms.NewError(lms.Invalid, "import_long")   // Args: Rows, the most that one file may have
 	ErrImportState   = lms.NewError(lms.Conflict, "import_state") // somebody was quicker, or it is still at work
 	ErrRecordDiffers = lms.NewError(lms.Conflict, "record_differs")
+	ErrRecordThere   = lms.NewError(lms.Conflict, "record_there")  // it is on record already
+	ErrRecordOthers  = lms.NewError(lms.Conflict, "record_others") // somebody else has one that its sponsor knows by the same reference
 )
 
 const (
@@ -28,96 +30,11 @@ const (
 	rowsAtATime = 200 // that one job works, and one transaction at most, so that it ends soon
 )
 
-// ImportID is the key of a file of records.
-type ImportID int64
-
-// ImportState is where an import stands.
-type ImportState string
-
-// The states of an import. Only importing changes anybody's record, and undoing.
-const (
-	ImportReading   ImportState = "reading" // what would become of it is worked out
-	ImportReady     ImportState = "ready"
-	ImportImporting ImportState = "importing"
-	ImportImported  ImportState = "imported"
-	ImportDropped   ImportState = "dropped"
-	ImportUndoing   ImportState = "undoing"
-	ImportUndone    ImportState = "undone"
-)
-
-// after is the state that follows once every row is worked.
-func (s ImportState) after() ImportState {
-	switch s {
-	case ImportReading:
-		return ImportReady
-	case ImportImporting:
-		return ImportImported
-	case ImportUndoing:
-		return ImportUndone
-	}
-	return s
-}
-
-// Working tells whether rows are being worked.
-func (s ImportState) Working() bool { return s.after() != s }
-
-// Outcome is what becomes of a row.
-type Outcome string
-
-// The outcomes. Those of credits are named as their decisions.
-const (
-	RowUnreadable Outcome = "unreadable"
-	RowFailed     Outcome = "failed"  // it could not be worked; nothing of it is on record
-	RowWaiting    Outcome = "waiting" // for a registrar to say whose it is
-	RowCredited   Outcome = "credited"
-	RowHeld       Outcome = "held"
-	RowDenied     Outcome = "denied"
-	RowSame       Outcome = "same" // it is on record already
-	RowDismissed  Outcome = "dismissed"
-)
-
-// Outcomes are all of them, those first that want a look.
-var Outcomes = []Outcome{RowWaiting, RowHeld, RowDenied, RowUnreadable, RowFailed, RowCredited, RowSame, RowDismissed}
-
-// Why a row waits.
-const (
-	whyNoSuchID    = "no_such_id"
-	whyNameDiffers = "name_differs"
-	whyDiffers     = "differs" // from a record that came before under the same reference or day and title
-	whyOwn         = "own"     // of somebody who imports it
-)
-
-// Import is a file of records from elsewhere.
-type Import struct {
-	ID         ImportID
-	Name       string
-	State      ImportState
-	Tells      bool // people get a mail about it
-	MadeBy     lms.PersonID
-	OrderedBy  lms.PersonID
-	ByName     string // "" if by command
-	MadeAt     time.Time
-	UndoneBy   lms.PersonID
-	UndoneNote string
-	Rows       int
-	Worked     int // of the rows, in the state that it is in
-}
-
-// Row is a row of an import.
-type Row struct {
-	Line    int
-	Said    Said
-	Outcome Outcome
-	Why     string
-	Credit  lms.CreditID // 0 if it has none
-	Note    string
-}
-
 // ReadImport keeps a file of records, and has it worked out what would become of each
 // row. Nothing is on anybody's record before OrderImport.
 //
-// Errors: sheet.ErrColumn, sheet.ErrRow where the head cannot be read, ErrImportEmpty,
-// ErrImportLong.
+// Errors: sheet.ErrColumn, sheet.ErrRow where the head cannot be read, sheet.ErrQuote,
+// ErrImportEmpty, ErrImportLong.
 func (s *Service) ReadImport(ctx context.Context, by lms.PersonID, name string, file io.Reader, from string, now time.Time) (id ImportID, err error) {
 	courses, err := selectCourseCodes(ctx, s.DB)
 	if err != nil {
@@ -152,6 +69,9 @@ func readRows(file io.Reader, courses []string, now time.Time) (rows []Row, err 
 		if errors.Is(err, io.EOF) {
 			break
 		}
+		if errors.Is(err, sheet.ErrQuote) {
+			return nil, err
+		}
 		row := Row{Line: line}
 		if err == nil {
 			row.Said, err = readSaid(cells, now)
@@ -179,9 +99,11 @@ func (s *Service) workLater(ctx context.Context, tx pgx.Tx, id ImportID) error {
 	return err
 }
 
-// OrderImport has what was shown beforehand done.
+// OrderImport has what was shown beforehand done. It is foreseen once more: where
+// something else would become of a row by now, nothing is imported before somebody has
+// seen it and orders again.
 //
-// Errors: lms.ErrNotFound, ErrImportState.
+// Errors: ErrImportState.
 func (s *Service) OrderImport(ctx context.Context, by lms.PersonID, id ImportID, tells bool, from string, now time.Time) error {
 	return pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if err := updateImportOrdered(ctx, tx, id, by, tells); err != nil {
@@ -222,6 +144,13 @@ func (s *Service) UndoImport(ctx context.Context, by lms.PersonID, id ImportID, 
 		}
 		return s.workLater(ctx, tx, id)
 	})
+}
+
+// Import is a file of records as it stands.
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) Import(ctx context.Context, id ImportID) (Import, error) {
+	return selectImport(ctx, s.DB, id)
 }
 
 // ImportOutcomes is how many rows of an import became what.
@@ -268,13 +197,7 @@ func (s *Service) WorkImport(ctx context.Context, id ImportID, now time.Time) (e
 			return false, err
 		}
 		if len(rows) == 0 {
-			return true, pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-				err := updateImportState(ctx, tx, id, imp.State, imp.State.after())
-				if errors.Is(err, ErrImportState) { // another worker was quicker
-					return nil
-				}
-				return err
-			})
+			return s.endWork(ctx, imp)
 		}
 		after, worked = rows[0].Line-1, worked+len(rows)
 		if err := s.workGroup(ctx, imp, rows, now); err != nil {
@@ -284,14 +207,36 @@ func (s *Service) WorkImport(ctx context.Context, id ImportID, now time.Time) (e
 	return false, nil
 }
 
+// endWork moves an import on whose rows are all worked, and tells whether none are to be
+// worked in its next state.
+func (s *Service) endWork(ctx context.Context, imp Import) (ended bool, err error) {
+	next := imp.State.after()
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if imp.State == ImportChecking {
+			now, err := selectImport(ctx, tx, imp.ID)
+			if err != nil {
+				return err
+			}
+			if next = ImportImporting; now.Changed > 0 {
+				next = ImportReady
+			}
+		}
+		return updateImportState(ctx, tx, imp.ID, imp.State, next)
+	})
+	if errors.Is(err, ErrImportState) { // another worker was quicker
+		return !next.Working(), nil
+	}
+	return !next.Working(), err
+}
+
 func (s *Service) workGroup(ctx context.Context, imp Import, rows []Row, now time.Time) error {
 	switch imp.State {
-	case ImportReading:
+	case ImportReading, ImportChecking:
 		foreseen, err := s.foresee(ctx, imp, rows, now)
 		if err != nil {
 			return err
 		}
-		return updateForeseen(ctx, s.DB, imp.ID, foreseen)
+		return updateForeseen(ctx, s.DB, imp.ID, imp.State, foreseen)
 	case ImportImporting:
 		return s.inGroup(ctx, imp, rows, func(tx pgx.Tx, rows []Row) error { return s.bringIn(ctx, tx, imp, rows, now) })
 	default:
@@ -361,7 +306,7 @@ func (s *Service) take(ctx context.Context, tx pgx.Tx, imp Import, rows []Row, n
 		case p.ID == imp.MadeBy || p.ID == imp.OrderedBy:
 			taken[i].Outcome, taken[i].Why = RowWaiting, whyOwn
 		default:
-			if taken[i], err = s.bring(ctx, tx, p.ID, imp.ID, row, now); err != nil {
+			if taken[i], err = s.bring(ctx, tx, p.ID, imp.ID, row, 0, now); err != nil {
 				return nil, err
 			}
 		}
@@ -436,6 +381,9 @@ func (s *Service) takeBackCredit(ctx context.Context, tx pgx.Tx, imp Import, who
 		return false, err
 	}
 	if err := s.release(ctx, tx, id); err != nil {
+		return false, err
+	}
+	if err := updateReference(ctx, tx, id, false); err != nil {
 		return false, err
 	}
 	d := decision{Status: lms.Denied, Reason: reasonUndone, Policy: policy, By: imp.UndoneBy, Note: imp.UndoneNote}

@@ -15,8 +15,9 @@ import (
 )
 
 // bring puts a row of an import on somebody's record, and says what became of it. What is
-// there already is left as it is.
-func (s *Service) bring(ctx context.Context, tx pgx.Tx, p lms.PersonID, id ImportID, row Row, now time.Time) (Row, error) {
+// there already is left as it is. A record that somebody else has waits, unless it is to
+// stand beside theirs.
+func (s *Service) bring(ctx context.Context, tx pgx.Tx, p lms.PersonID, id ImportID, row Row, beside lms.CreditID, now time.Time) (Row, error) {
 	who, err := lockWho(ctx, tx, p)
 	if err != nil {
 		return row, err
@@ -33,7 +34,18 @@ func (s *Service) bring(ctx context.Context, tx pgx.Tx, p lms.PersonID, id Impor
 	if err != nil {
 		return row, err
 	}
-	switch known := knownAs(c.said(), there); {
+	known := knownAs(c.said(), there)
+	if known.ID == 0 || known.Reason == reasonUndone {
+		others, err := selectOthers(ctx, tx, who, id, c.Record)
+		if err != nil {
+			return row, err
+		}
+		if other, has := c.hasElse(others); has && (beside == 0 || other.Credit != beside) {
+			row.Outcome, row.Why, row.Credit = RowWaiting, whyOthers, other.Credit
+			return row, nil
+		}
+	}
+	switch {
 	case known.ID == 0:
 		if row.Credit, err = insertCredit(ctx, tx, c, now); err != nil {
 			return row, guards.Explain(err)
@@ -46,6 +58,9 @@ func (s *Service) bring(ctx context.Context, tx pgx.Tx, p lms.PersonID, id Impor
 	default:
 		row.Outcome, row.Why, row.Credit = RowWaiting, whyDiffers, known.ID
 		return row, nil
+	}
+	if err := insertReference(ctx, tx, row.Credit, beside); err != nil {
+		return row, guards.Explain(err)
 	}
 	d, err := s.judge(ctx, tx, who, row.Credit, c, now)
 	row.Outcome, row.Why = Outcome(d.Status), d.Reason
@@ -164,8 +179,16 @@ var ErrAtOnce = lms.NewError(lms.Conflict, "at_once")
 // ResolveRow puts a row that waits on the record of whom a registrar says it is about.
 //
 // Errors: lms.ErrNotFound, lms.ErrForm with field note, ErrRecordSettled, ErrOwnCredit,
-// ErrRecordDiffers.
+// ErrRecordDiffers, ErrRecordOthers.
 func (s *Service) ResolveRow(ctx context.Context, v lms.Viewer, id ImportID, line int, p lms.PersonID, note, from string, now time.Time) error {
+	return s.ShareRow(ctx, v, id, line, p, 0, note, from, now)
+}
+
+// ShareRow is ResolveRow of a record that stands beside the credit that somebody else has
+// under the same reference, as the registrar has seen.
+//
+// Errors: as ResolveRow.
+func (s *Service) ShareRow(ctx context.Context, v lms.Viewer, id ImportID, line int, p lms.PersonID, beside lms.CreditID, note, from string, now time.Time) error {
 	return s.settleRow(ctx, v, id, line, note, func(tx pgx.Tx, row Row) (Row, error) {
 		who, err := lockWho(ctx, tx, p)
 		if err != nil {
@@ -174,8 +197,11 @@ func (s *Service) ResolveRow(ctx context.Context, v lms.Viewer, id ImportID, lin
 		if who == v.ID {
 			return row, ErrOwnCredit
 		}
-		if row, err = s.bring(ctx, tx, who, id, row, now); err != nil {
+		if row, err = s.bring(ctx, tx, who, id, row, beside, now); err != nil {
 			return row, err
+		}
+		if row.Why == whyOthers {
+			return row, ErrRecordOthers
 		}
 		if row.Outcome == RowWaiting {
 			return row, ErrRecordDiffers
@@ -231,6 +257,7 @@ type Candidate struct {
 	Outcome Outcome
 	Why     string
 	Credit  lms.CreditID // that is there already and says otherwise
+	Beside  lms.CreditID // that somebody else has under the same reference; 0 if nobody
 	Changes []Change
 }
 
@@ -285,7 +312,11 @@ func (s *Service) wouldBring(ctx context.Context, c *Candidate, id ImportID, row
 		if err != nil {
 			return err
 		}
-		brought, err := s.bring(ctx, tx, c.ID, id, row, now)
+		brought, err := s.bring(ctx, tx, c.ID, id, row, 0, now)
+		if err == nil && brought.Why == whyOthers {
+			c.Beside = brought.Credit
+			brought, err = s.bring(ctx, tx, c.ID, id, row, c.Beside, now)
+		}
 		if err != nil {
 			return err
 		}

@@ -46,10 +46,15 @@ func insertImportRows(ctx context.Context, tx pgx.Tx, id ImportID, rows []Row) e
 }
 
 const imports = `SELECT i.id, i.name, i.state, i.tells, coalesce(i.made_by, 0) AS made_by, coalesce(i.ordered_by, 0) AS ordered_by, coalesce(p.given || ' ' || p.family, '') AS by_name,
-		i.made_at, coalesce(i.undone_by, 0) AS undone_by, i.undone_note, r.rows, r.worked
+		i.made_at, coalesce(i.undone_by, 0) AS undone_by, i.undone_note, r.rows, r.worked, r.changed
 	FROM registry.imports i LEFT JOIN accounts.pub_people p ON p.person = coalesce(i.ordered_by, i.made_by)
-	JOIN LATERAL (SELECT count(*) AS rows, count(*) FILTER (WHERE CASE i.state WHEN 'reading' THEN outcome <> '' WHEN 'undoing' THEN undone OR outcome NOT IN ('credited', 'held', 'denied', 'same', 'waiting') ELSE done END) AS worked
-		FROM registry.import_rows WHERE import = i.id) r ON true`
+	JOIN LATERAL (SELECT count(*) AS rows, count(*) FILTER (WHERE CASE i.state WHEN 'reading' THEN outcome <> '' WHEN 'checking' THEN done OR look = i.look WHEN 'undoing' THEN undone OR outcome NOT IN ('credited', 'held', 'denied', 'same', 'waiting') ELSE done END) AS worked,
+			count(*) FILTER (WHERE ` + otherThanShown + `) AS changed
+		FROM registry.import_rows r WHERE import = i.id) r ON true`
+
+// otherThanShown is of a row of which something else became, or would become, than was
+// shown, and that no registrar settled.
+const otherThanShown = `r.shown <> '' AND r.resolved_by IS NULL AND (r.outcome, r.why) <> (r.shown, r.shown_why)`
 
 func selectImport(ctx context.Context, db pg.Querier, id ImportID) (Import, error) {
 	return pg.Row[Import](ctx, db, "select import", imports+` WHERE i.id = $1`, id)
@@ -63,13 +68,14 @@ func selectImports(ctx context.Context, db pg.Querier, limit, offset int) ([]Imp
 // standingRows are rows as they stand today: of those that brought a credit, what the
 // latest decision says.
 const standingRows = `SELECT r.line, r.said, CASE WHEN r.done AND r.outcome IN ('credited', 'held', 'denied') THEN d.status ELSE r.outcome END AS outcome,
-		CASE WHEN r.done AND r.outcome IN ('credited', 'held', 'denied') THEN d.reason ELSE r.why END AS why, coalesce(r.credit, 0) AS credit, r.note
+		CASE WHEN r.done AND r.outcome IN ('credited', 'held', 'denied') THEN d.reason ELSE r.why END AS why, coalesce(r.credit, 0) AS credit, r.note,
+		CASE WHEN ` + otherThanShown + ` THEN r.shown ELSE '' END AS shown, CASE WHEN ` + otherThanShown + ` THEN r.shown_why ELSE '' END AS shown_why
 	FROM registry.import_rows r LEFT JOIN LATERAL (SELECT status, reason FROM registry.decisions WHERE credit = r.credit ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true`
 
-const importRows = `SELECT r.line, r.said, r.outcome, r.why, coalesce(r.credit, 0) AS credit, r.note FROM registry.import_rows r JOIN registry.imports i ON i.id = r.import`
+const importRows = `SELECT r.line, r.said, r.outcome, r.why, coalesce(r.credit, 0) AS credit, r.note, '' AS shown, '' AS shown_why FROM registry.import_rows r JOIN registry.imports i ON i.id = r.import`
 
 // stillToWork is of a row that its import's state has still to work.
-const stillToWork = `CASE i.state WHEN 'reading' THEN r.outcome = '' WHEN 'importing' THEN NOT r.done
+const stillToWork = `CASE i.state WHEN 'reading' THEN r.outcome = '' WHEN 'checking' THEN NOT r.done AND r.look < i.look WHEN 'importing' THEN NOT r.done
 	WHEN 'undoing' THEN NOT r.undone AND r.outcome IN ('credited', 'held', 'denied', 'same', 'waiting') ELSE false END`
 
 // selectImportGroup is rows about one person that come next after a line, if the
@@ -100,9 +106,10 @@ func selectRow(ctx context.Context, db pg.Querier, id ImportID, line int) (Row, 
 	return pg.Row[Row](ctx, db, "select row", standingRows+` WHERE r.import = $1 AND r.line = $2`, id, line)
 }
 
-// selectRows are some of an import's rows, with an outcome or, for "", with any.
+// selectRows are some of an import's rows, with an outcome, with another one than was
+// shown or, for "", with any.
 func selectRows(ctx context.Context, db pg.Querier, id ImportID, o Outcome, limit, offset int) ([]Row, error) {
-	return pg.Rows[Row](ctx, db, "select rows", `SELECT * FROM (`+standingRows+` WHERE r.import = $1) r WHERE $2 = '' OR r.outcome = $2 ORDER BY r.line LIMIT $3 OFFSET $4`, id, o, limit, offset)
+	return pg.Rows[Row](ctx, db, "select rows", `SELECT * FROM (`+standingRows+` WHERE r.import = $1) r WHERE $2 = '' OR r.outcome = $2 OR $2 = 'changed' AND r.shown <> '' ORDER BY r.line LIMIT $3 OFFSET $4`, id, o, limit, offset)
 }
 
 type outcomeCount struct {
@@ -142,7 +149,7 @@ func updateImportState(ctx context.Context, tx pgx.Tx, id ImportID, from, to Imp
 }
 
 func updateImportOrdered(ctx context.Context, tx pgx.Tx, id ImportID, by lms.PersonID, tells bool) error {
-	return moved(pg.Value[ImportID](ctx, tx, "order import", `UPDATE registry.imports SET state = 'importing', ordered_by = nullif($2, 0), tells = $3 WHERE id = $1 AND state = 'ready' RETURNING id`, id, by, tells))
+	return moved(pg.Value[ImportID](ctx, tx, "order import", `UPDATE registry.imports SET state = 'checking', look = look + 1, ordered_by = nullif($2, 0), tells = $3 WHERE id = $1 AND state = 'ready' RETURNING id`, id, by, tells))
 }
 
 func updateImportUndone(ctx context.Context, tx pgx.Tx, id ImportID, by lms.PersonID, note string) error {
@@ -165,11 +172,13 @@ func columns(rows []Row) (lines []int, outcomes, whys []string, credits []lms.Cr
 	return lines, outcomes, whys, credits
 }
 
-func updateForeseen(ctx context.Context, db *pgxpool.Pool, id ImportID, rows []Row) error {
+// updateForeseen keeps what would become of rows, beside what was shown before.
+func updateForeseen(ctx context.Context, db *pgxpool.Pool, id ImportID, state ImportState, rows []Row) error {
 	lines, outcomes, whys, _ := columns(rows)
 	return pg.InTx(ctx, db, func(tx pgx.Tx) error {
-		return pg.Exec(ctx, tx, "keep what is foreseen", `UPDATE registry.import_rows r SET outcome = u.outcome, why = u.why
-			FROM unnest($2::integer[], $3::text[], $4::text[]) u (line, outcome, why) WHERE r.import = $1 AND r.line = u.line AND r.outcome = ''`, id, lines, outcomes, whys)
+		return pg.Exec(ctx, tx, "keep what is foreseen", `UPDATE registry.import_rows r SET outcome = u.outcome, why = u.why, shown = r.outcome, shown_why = r.why, look = i.look
+			FROM registry.imports i, unnest($2::integer[], $3::text[], $4::text[]) u (line, outcome, why)
+			WHERE r.import = $1 AND i.id = $1 AND i.state = $5 AND r.line = u.line AND (`+stillToWork+`)`, id, lines, outcomes, whys, state)
 	})
 }
 
@@ -209,5 +218,5 @@ func isVouchedFor(ctx context.Context, tx pgx.Tx, id lms.CreditID, but ImportID)
 // updateFailed lets rows that cannot be worked not stop the others.
 func updateFailed(ctx context.Context, tx pgx.Tx, id ImportID, rows []Row) error {
 	lines, _, _, _ := columns(rows)
-	return pg.Exec(ctx, tx, "keep that rows failed", `UPDATE registry.import_rows SET outcome = 'failed', why = 'record_failed', done = true, undone = true WHERE import = $1 AND line = ANY($2)`, id, lines)
+	return pg.Exec(ctx, tx, "keep that rows failed", `UPDATE registry.import_rows SET outcome = 'failed', why = 'record_failed', shown = outcome, shown_why = why, done = true, undone = true WHERE import = $1 AND line = ANY($2)`, id, lines)
 }

@@ -34,10 +34,16 @@ func insertSession(ctx context.Context, tx pgx.Tx, id lms.CreditID, who lms.Pers
 }
 
 // insertReleasedSession guards the session of a credit that a registrar has released,
-// unless that was done in the face of another one.
+// beside those that it overlaps: they become one group, of which no member keeps another
+// out.
 func insertReleasedSession(ctx context.Context, tx pgx.Tx, id lms.CreditID, who lms.PersonID) error {
-	return pg.Exec(ctx, tx, "insert released session", `INSERT INTO registry.credit_sessions (credit, person, during)
-		SELECT id, $2, session FROM registry.credits WHERE id = $1 AND session IS NOT NULL ON CONFLICT DO NOTHING`, id, who)
+	return pg.Exec(ctx, tx, "insert released session", `WITH beside AS (
+			SELECT together FROM registry.credit_sessions WHERE person = $2 AND during && (SELECT session FROM registry.credits WHERE id = $1)
+		), joined AS (
+			UPDATE registry.credit_sessions SET together = (SELECT min(together) FROM beside) WHERE person = $2 AND together IN (SELECT together FROM beside)
+		)
+		INSERT INTO registry.credit_sessions (credit, person, during, together)
+		SELECT id, $2, session, coalesce((SELECT min(together) FROM beside), nextval('registry.guard_groups')) FROM registry.credits WHERE id = $1 AND session IS NOT NULL`, id, who)
 }
 
 func deleteSession(ctx context.Context, tx pgx.Tx, id lms.CreditID) error {
@@ -47,13 +53,14 @@ func deleteSession(ctx context.Context, tx pgx.Tx, id lms.CreditID) error {
 // ownedSession is a guarded session with the credit that it is of.
 type ownedSession struct {
 	Session
-	Credit lms.CreditID
-	Person lms.PersonID // whose the credit is
-	Title  string
+	Credit   lms.CreditID
+	Together int64        // the group of those that a registrar let stand beside each other
+	Person   lms.PersonID // whose the credit is
+	Title    string
 }
 
 func selectSessionsOf(ctx context.Context, tx pgx.Tx, people ...lms.PersonID) ([]ownedSession, error) {
-	return pg.Rows[ownedSession](ctx, tx, "select sessions", `SELECT s.credit, c.person, c.title, lower(s.during) AS starts, upper(s.during) AS ends
+	return pg.Rows[ownedSession](ctx, tx, "select sessions", `SELECT s.credit, s.together, c.person, c.title, lower(s.during) AS starts, upper(s.during) AS ends
 		FROM registry.credit_sessions s JOIN registry.credits c ON c.id = s.credit WHERE s.person = ANY($1) ORDER BY s.during, s.credit`, people)
 }
 

@@ -92,6 +92,13 @@ func (c *importRecordsCommand) Run(ctx context.Context, log *slog.Logger) error 
 		if err := workImport(ctx, a.Registry, id); err != nil {
 			return err
 		}
+		imp, err := a.Registry.Import(ctx, id)
+		if err != nil {
+			return err
+		}
+		if imp.State == registry.ImportReady {
+			return fmt.Errorf("nothing was imported: of %d rows something else would become than a moment before; look at them on the page of imports", imp.Changed)
+		}
 	}
 	return tellImport(ctx, a, id)
 }

@@ -19,6 +19,7 @@ import (
 var (
 	ErrColumn = lms.NewError(lms.Invalid, "import_header") // Args: Column, which is missing
 	ErrRow    = lms.NewError(lms.Invalid, "import_row")
+	ErrQuote  = lms.NewError(lms.Invalid, "import_quote") // Args: Line, in which a quote opens that is not closed
 	ErrMOPDID = lms.NewError(lms.Invalid, "import_mopd_id")
 )
 
@@ -30,7 +31,7 @@ type Reader struct {
 
 // NewReader begins a table, whose head must name the columns; it may name more.
 //
-// Errors: ErrColumn, ErrRow where the head cannot be read.
+// Errors: ErrColumn, ErrRow and ErrQuote where the head cannot be read.
 func NewReader(from io.Reader, columns ...string) (*Reader, error) {
 	buffered := bufio.NewReader(from)
 	if start, err := buffered.Peek(len(mark)); err == nil && bytes.Equal(start, []byte(mark)) {
@@ -48,7 +49,7 @@ func NewReader(from io.Reader, columns ...string) (*Reader, error) {
 		return nil, ErrColumn.With("Column", columns[0])
 	}
 	if err != nil {
-		return nil, ErrRow.Because(err)
+		return nil, r.refusal(head, err)
 	}
 	for i, name := range head {
 		r.place[strings.ToLower(strings.TrimSpace(name))] = i
@@ -69,19 +70,37 @@ func firstLine(text []byte) []byte {
 // Row is what a row says: by column, without spaces around; "" where there is none.
 type Row func(column string) string
 
-// Next is the next row and the line on which it begins; io.EOF after the last one.
+// refusal is of a row that cannot be read, whose cells before the fault are known. One that
+// goes over several lines has swallowed rows, because a quote is not closed.
+func (r *Reader) refusal(cells []string, cause error) error {
+	if i := slices.IndexFunc(cells, func(cell string) bool { return strings.Contains(cell, "\n") }); i >= 0 {
+		line, _ := r.csv.FieldPos(i)
+		return ErrQuote.With("Line", line).Because(cause)
+	}
+	broken, ok := errors.AsType[*csv.ParseError](cause)
+	if ok && errors.Is(broken.Err, csv.ErrQuote) && broken.Line > broken.StartLine {
+		return ErrQuote.With("Line", broken.StartLine).Because(cause)
+	}
+	return ErrRow.Because(cause)
+}
+
+// Next is the next row and the line on which it begins; io.EOF after the last one. After
+// ErrQuote, it is not known where rows begin.
 //
-// Errors: ErrRow.
+// Errors: ErrRow, ErrQuote.
 func (r *Reader) Next() (Row, int, error) {
 	cells, err := r.csv.Read()
 	if broken, ok := errors.AsType[*csv.ParseError](err); ok {
-		return nil, broken.StartLine, ErrRow.Because(err)
+		return nil, broken.StartLine, r.refusal(cells, err)
 	}
 	if err != nil {
 		return nil, 0, err
 	}
 	line, _ := r.csv.FieldPos(0)
-	if len(cells) != len(r.place) || slices.ContainsFunc(cells, unreadable) {
+	if len(cells) != len(r.place) {
+		return nil, line, r.refusal(cells, csv.ErrFieldCount)
+	}
+	if slices.ContainsFunc(cells, unreadable) {
 		return nil, line, ErrRow
 	}
 	return func(column string) string {

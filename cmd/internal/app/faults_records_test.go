@@ -45,7 +45,7 @@ func TestFaultsAWorkerKilledAtAnyStepOfPostingPostsOnce(t *testing.T) {
 func TestFaultsAWorkerKilledAtAnyStepOfAnImportImportsOnce(t *testing.T) {
 	eachTable(t, []string{"registry.credits", "registry.decisions", "registry.credit_blocks", "registry.credit_sessions", "accounts.audit", "registry.import_rows", "river.river_job"}, func(s *site, table string) {
 		id := s.previews()
-		require.NoError(s, s.registrar().OrderImport(s.Context(), 0, id, true, "", time.Now()))
+		s.orders(id)
 		s.stopAt(table)
 		require.Zero(s, s.credits(), "the killed worker had imported nothing")
 		s.start("work")
@@ -56,7 +56,7 @@ func TestFaultsAWorkerKilledAtAnyStepOfAnImportImportsOnce(t *testing.T) {
 func TestFaultsAWorkerKilledAtAnyStepOfUndoingAnImportUndoesItOnce(t *testing.T) {
 	eachTable(t, []string{"registry.decisions", "registry.credit_blocks", "registry.credit_sessions", "accounts.audit", "registry.import_rows", "river.river_job"}, func(s *site, table string) {
 		id := s.previews()
-		require.NoError(s, s.registrar().OrderImport(s.Context(), 0, id, true, "", time.Now()))
+		s.orders(id)
 		worker := s.start("work")
 		s.importedOnce()
 		worker.kill()

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mopd/lms"
+	"mopd/lms/lmstest"
 	"mopd/registry"
 )
 
@@ -149,4 +150,72 @@ func TestALineThatNoRowCanHaveIsNotFound(t *testing.T) {
 	for _, path := range []string{"/records/imports/1/rows/99999999999", "/records/rows?line=99999999999", "/records/imports?page=9000000000000000000"} {
 		require.Less(t, l.get(path).status, 500, path)
 	}
+}
+
+// pastes pastes rows, with the columns that they need and a reference.
+func (p *tab) pastes(rows ...string) {
+	p.Helper()
+	p.open("/records/imports")
+	p.click("main details summary")
+	p.fill("#rows", "mopd_id,given,family,title,hours,completed_on,course_code,reference\n"+strings.Join(rows, "\n"))
+	p.click("main details button")
+	p.sees("Row by row")
+}
+
+// aRow is a row about somebody, for pastes.
+func aRow(p lms.Person, rest string) string {
+	return fmt.Sprintf("%d,%s,%s,%s", p.MOPDID, p.Given, p.Family, rest)
+}
+
+func TestOneRecordOfTwoPeopleIsSettledByARegistrarWhoSeesWhoseItIs(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	maya, ana, rita := b.person("Maya"), b.person("Ana"), b.person("Rita", lms.Registrar)
+	p := b.newTab(t)
+	p.signIn(rita)
+	p.pastes(aRow(maya, "First aid,2,2026-02-03,,R-1"), aRow(ana, "First aid,2,2026-02-03,,R-1"))
+	p.sees("Another person has a record with the same reference.")
+	p.click(`form[action$="/order"] button`)
+	p.sees("Say whose 1 record is")
+	p.click(`a[href^="/records/rows?import="]`)
+	p.sees(maya.Name() + ", MOPD ID")
+	p.sees("One record is one person’s training.")
+	require.Equal(t, 1, b.counts(fmt.Sprintf(`SELECT count(*) FROM accounts.audit WHERE actor = %d AND subject = %d AND action = 'record_viewed'`, rita.ID, maya.ID)))
+	p.accessibleInBoth("row-others")
+	p.fill("#note", "Both were there")
+	p.click(fmt.Sprintf(`button[name="person"][value="%d"]`, ana.ID))
+	p.sees("The record is theirs now.")
+	require.Equal(t, 2, b.counts(`SELECT count(*) FROM registry.credits`))
+}
+
+func TestAnOrderAsksToLookAgainWhenSomethingElseWouldHappenThanWasShown(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	maya, rita := b.person("Maya"), b.person("Rita", lms.Registrar)
+	course := lmstest.Course(t, b.DB)
+	late := aRow(maya, course.Title+",1.25,"+lms.DateOf(b.clock.Now()).AddDays(-40).String()+","+course.Code+",R-1")
+	p := b.newTab(t)
+	p.signIn(rita)
+	p.pastes(late, aRow(maya, "Play,1,2026-02-03,,R-2"))
+	p.sees("Import 2 records")
+	b.completes(maya, course, b.clock.Now().AddDate(0, 0, -20))
+	p.click(`form[action$="/order"] button`)
+	p.sees("Something has changed since you looked: 1 row would now become something else.")
+	p.sees("Shown before: Counts")
+	p.accessibleInBoth("import-changed")
+	require.Equal(t, 1, b.counts(`SELECT count(*) FROM registry.credits`), "nothing is imported")
+	p.click(`a[href$="?outcome=changed#rows"]`)
+	p.sees("A later completion of the same course stands already.")
+	p.click(`form[action$="/order"] button`)
+	p.sees("Undo this import")
+	require.Equal(t, 3, b.counts(`SELECT count(*) FROM registry.credits`))
+
+	p.pastes(late)
+	p.sees("Everything in this file is on record already. Put it away.")
+	p.accessibleInBoth("import-nothing")
+	p.pastes("x,No,Body,Play,1,2026-02-03,,")
+	p.sees("No row brings anything new.")
+	require.Zero(t, eval[int](p, `document.querySelectorAll("form[action$='/order'] button:not([formaction])").length`))
+	p.pastes("999999,No,Body,Play,1,2026-02-03,,")
+	p.sees("Put 1 row on the worklist")
 }

@@ -66,6 +66,16 @@ func (s *site) registrar() *registry.Service {
 	return registry.New(registry.Dependencies{DB: s.db, Jobs: inserter, Audit: people, People: people})
 }
 
+// orders orders an import of few rows, and has it checked once more: what comes next imports it.
+func (s *site) orders(id registry.ImportID) {
+	s.Helper()
+	require.NoError(s, s.registrar().OrderImport(s.Context(), 0, id, true, "", time.Now()))
+	ended, err := s.registrar().WorkImport(s.Context(), id, time.Now())
+	require.NoError(s, err)
+	require.False(s, ended)
+	require.Equal(s, 1, s.counts(`SELECT count(*) FROM registry.imports WHERE state = 'importing'`))
+}
+
 // person is the first one there is.
 func (s *site) person() lms.PersonID {
 	s.Helper()
@@ -102,7 +112,7 @@ func TestAWorkerKilledInTheMiddleOfAnImportLosesNothingAndRepeatsNothing(t *test
 	s.open()
 	id := s.previews()
 	require.Zero(t, s.credits(), "a preview brings nothing")
-	require.NoError(t, s.registrar().OrderImport(t.Context(), 0, id, true, "", time.Now()))
+	s.orders(id)
 	s.stopAt("registry.import_rows")
 	require.Zero(t, s.credits())
 	s.start("work")
