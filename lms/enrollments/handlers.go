@@ -32,6 +32,7 @@ func (h handlers) home(c *fiber.Ctx) error {
 		for _, e := range mine {
 			page.add(courseOf(e, again, today), today)
 		}
+		page.Known = len(mine) > 0
 		standing, err := h.Registry.Standing(ctx, tx, page.Viewer.ID, page.Now)
 		if err != nil {
 			return err
@@ -40,6 +41,11 @@ func (h handlers) home(c *fiber.Ctx) error {
 		page.SafeSleep, err = h.Registry.SafeSleep(ctx, tx, page.Viewer.ID, page.Now)
 		return err
 	})
+	if err == nil && page.May(lms.Identify) {
+		var work lms.RecordsWaiting
+		work, err = h.Registry.Work(ctx)
+		page.Work = &work
+	}
 	if err != nil {
 		return err
 	}
