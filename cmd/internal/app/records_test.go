@@ -81,7 +81,7 @@ func TestAHeldCreditIsAskedAboutAndReleasedAndItsPersonIsTold(t *testing.T) {
 	p.fill("#hours", "1.0")
 	p.fill("#note", "The last quarter was not attended")
 	p.click(`button[value="credited"]`)
-	p.sees("Decided: "+course.Title)
+	p.sees("Decided: " + course.Title)
 	p.mailSays("Your clock hours for "+course.Title, "The last quarter was not attended")
 	p.open("/records")
 	p.sees("Nothing waits")

@@ -80,6 +80,7 @@ func TestHeldCreditsAreDecidedOneAfterAnotherByAFewKeys(t *testing.T) {
 	p.until("the next one is there", fmt.Sprintf(`location.pathname == "/records/%d"`, second))
 	p.sees("Decided: Safe sleep for infants, Maya Ortiz. Does not count. 1 is left.")
 	require.Equal(t, "note", p.focused())
+	require.Less(t, eval[int](p, `Math.round(scrollY)`), 240, "the page is not scrolled past what was decided")
 	p.accessibleInBoth("credit-next")
 
 	p.click(fmt.Sprintf(`a[href="/records/%d"]`, first)) // the way back
