@@ -37,6 +37,7 @@ func readQuery(c *fiber.Ctx) query {
 		Text:  strings.TrimSpace(c.Query("q")),
 		Free:  c.Query("free") == "1",
 		Earn:  c.Query("earn") == "1",
+		Sleep: c.Query("safe_sleep") == "1",
 		Hours: c.Query("hours"),
 		Sort:  c.Query("sort"),
 		Page:  web.PageOf(c),

@@ -37,6 +37,7 @@ func (p catalogPage) To(page int) string {
 	v["topic"] = q.Topics
 	set("free", "1", q.Free)
 	set("earn", "1", q.Earn)
+	set("safe_sleep", "1", q.Sleep)
 	set("hours", q.Hours, q.Hours != "")
 	set("sort", q.Sort, q.Sort != sorts[0])
 	set("page", strconv.Itoa(page), page > 1)

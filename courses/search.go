@@ -29,6 +29,7 @@ type query struct {
 	Topics []string
 	Free   bool
 	Earn   bool
+	Sleep  bool   // safe sleep alone
 	Hours  string // one of hourBands' names, or ""
 	Sort   string // one of sorts
 	Page   int    // from 1
@@ -46,7 +47,7 @@ var sorts = []string{"title", "hours", "fee"}
 
 // narrows tells whether a course meets the conditions beside the words.
 func (q query) narrows(l listing) bool {
-	if q.Free && l.Fee != 0 || q.Earn && !l.CanEarn() {
+	if q.Free && l.Fee != 0 || q.Earn && !l.CanEarn() || q.Sleep && !l.SafeSleep {
 		return false
 	}
 	if len(q.Topics) > 0 && !slices.ContainsFunc(q.Topics, func(t string) bool { return slices.Contains(l.Topics, t) }) {

@@ -222,6 +222,16 @@ type SafeSleep struct {
 	Through Date // last day on which it is valid; zero if there is none
 }
 
+// RecordsWaiting is how much on record waits for a registrar.
+type RecordsWaiting struct {
+	Held    int // credits
+	Reviews int // credits that their people asked to look at again
+	Rows    int // of imports, of which nobody said whose they are
+}
+
+// Total is all of it.
+func (w RecordsWaiting) Total() int { return w.Held + w.Reviews + w.Rows }
+
 // Purchase is what somebody asks for who registers for a course with a fee.
 type Purchase struct {
 	Person         Person

@@ -210,7 +210,7 @@ func (h handlers) safeSleepOfPerson(c *fiber.Ctx) error {
 }
 
 func (h handlers) safeSleepOf(c *fiber.Ctx, p lms.PersonID, base, back string) (err error) {
-	page := safeSleepPage{momentPage: h.momentPage(c, p, base), Back: back}
+	page := safeSleepPage{momentPage: h.momentPage(c, p, base), Back: back, Own: p == web.Viewer(c).ID}
 	if page.Record, err = h.recordAt(c, p, page.Moment); err != nil {
 		return err
 	}

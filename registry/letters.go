@@ -25,11 +25,11 @@ func (s *Service) tell(ctx context.Context, tx pgx.Tx, who lms.PersonID, c claim
 	if err != nil {
 		return err
 	}
-	r, err := record(f.with(c.ID, d.Hours), m)
+	e, r, err := effectOf(f, m, c, d)
 	if err != nil {
 		return err
 	}
-	return s.send(ctx, tx, s.decisionLetter(p, c, d, r.Of(c.ID)))
+	return s.send(ctx, tx, s.decisionLetter(p, c, d, r.Of(c.ID), e))
 }
 
 // send posts a letter. Who cannot be reached by mail is not: what it tells of has happened
@@ -42,17 +42,25 @@ func (s *Service) send(ctx context.Context, tx pgx.Tx, l mail.Letter) error {
 	return err
 }
 
-// decisionLetter says what was decided, why, and where the hours count.
-func (s *Service) decisionLetter(p lms.Person, c claimed, d decision, parts []Part) mail.Letter {
+// decisionLetter says what was decided, why, where the hours count, and how safe sleep
+// training stands where the decision changes that.
+func (s *Service) decisionLetter(p lms.Person, c claimed, d decision, parts []Part, e Effect) mail.Letter {
 	text := func(part string, args ...any) string {
 		return s.Words.Text(p.Lang, "mail.credit."+part, append(args, "Title", c.Title, "Hours", d.Hours, "On", c.EarnedOn)...)
 	}
+	becomes := string(d.Status)
+	if d.Reason == reasonNotCompleted {
+		becomes = d.Reason
+	}
 	l := mail.Letter{
-		To: p.Email, Lang: p.Lang, Subject: text("subject"), Lines: []string{text(string(d.Status))},
+		To: p.Email, Lang: p.Lang, Subject: text("subject"), Lines: []string{text(becomes)},
 		Button: &mail.Button{Label: text("button"), URL: s.AppURL.Scheme + "://" + s.AppURL.Host + fmt.Sprintf("/report?year=%d", c.EarnedOn.Year)},
 	}
 	if len(parts) > 0 {
 		l.Lines = append(l.Lines, text("where", "Parts", s.partsText(p.Lang, parts, c.EarnedOn.Year)))
+	}
+	if d.By != 0 && e.SafeSleep() {
+		l.Lines = append(l.Lines, s.Words.Text(p.Lang, "safe_sleep."+string(e.After.State), "On", e.After.DoneOn, "Through", e.After.Through))
 	}
 	switch {
 	case d.By != 0:

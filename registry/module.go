@@ -41,6 +41,9 @@ type People interface {
 	// Holder is who has a MOPD ID today, and whether they hold or held a name.
 	// Errors: lms.ErrNotFound.
 	Holder(ctx context.Context, tx pgx.Tx, id lms.MOPDID, given, family string) (p lms.Person, held bool, err error)
+	// Find is those whom a search of people finds, nobody for "". That somebody searched is
+	// written down.
+	Find(ctx context.Context, v lms.Viewer, typed, from string, now time.Time) ([]lms.PersonID, error)
 	// Namesakes are some of the people who hold or held a name.
 	Namesakes(ctx context.Context, tx pgx.Tx, given, family string) ([]lms.Person, error)
 }
@@ -114,6 +117,9 @@ func (s *Service) Routes(w *web.Server) {
 	w.Get("/records/imports/:id/rows/:line", lms.Correct, h.row)
 	w.Post("/records/imports/:id/rows/:line", lms.Correct, h.resolveRow)
 	w.Get("/records/rows", lms.Identify, h.nextRow)
+	w.Get("/records/next", lms.Correct, h.nextCredit)
+	w.Get("/records/safe-sleep", lms.Identify, h.sleepers)
+	w.Download("/records/safe-sleep.csv", lms.Identify, h.sleepersCSV)
 	w.Get("/records/:id", lms.Correct, h.credit)
 	w.Post("/records/:id", lms.Correct, h.decide)
 }

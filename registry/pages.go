@@ -74,6 +74,12 @@ type safeSleepPage struct {
 	momentPage
 	Record Record
 	Back   string // address of the report
+	Own    bool   // the viewer's
+}
+
+// Renew tells whether the viewer should look for a course.
+func (p safeSleepPage) Renew() bool {
+	return p.Own && !p.Asked && p.Record.SafeSleep.State != lms.SafeSleepCurrent
 }
 
 // reportRow is a credit with where it counts.

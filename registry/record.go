@@ -36,6 +36,20 @@ type Recorded struct {
 	SafeSleep  bool   // of a course marked so
 }
 
+// NotCompleted tells whether a registrar found that the completion did not take place.
+func (r Recorded) NotCompleted() bool { return r.Reason == reasonNotCompleted }
+
+// Stands is the key of the words for what the decision makes of the credit.
+func (r Recorded) Stands() string { return standsText(r.Status, r.Reason) }
+
+// standsText is the key of the words for what a decision makes of a credit.
+func standsText(status lms.CreditStatus, reason string) string {
+	if reason == reasonNotCompleted {
+		return "registry.status.not_completed"
+	}
+	return "registry.status." + string(status)
+}
+
 // Again is the first creditable day, where the same course stood in the way.
 func (r Recorded) Again() (lms.Date, error) {
 	var args struct{ From string }
@@ -122,12 +136,12 @@ type facts struct {
 	credits  []Recorded
 }
 
-// with is the facts as they are once a credit's hours that count are others.
-func (f facts) with(id lms.CreditID, hours lms.Hours) facts {
+// with is the facts as they are once something else is decided about a credit.
+func (f facts) with(id lms.CreditID, d decision) facts {
 	f.credits = slices.Clone(f.credits)
 	for i := range f.credits {
 		if f.credits[i].ID == id {
-			f.credits[i].Hours = hours
+			f.credits[i].Hours, f.credits[i].Status, f.credits[i].Reason = d.Hours, d.Status, d.Reason
 		}
 	}
 	return f

@@ -20,6 +20,7 @@ import (
 	"mopd/lms/lmstest"
 	"mopd/lms/mail"
 	"mopd/lms/pg"
+	"mopd/lms/web"
 	"mopd/lms/words"
 )
 
@@ -141,7 +142,7 @@ func TestAReminderIsOneTextMessage(t *testing.T) {
 
 func catalog(t *testing.T) *words.Catalog {
 	t.Helper()
-	c, err := words.Load(map[string]fs.FS{"registry": Views})
+	c, err := words.Load(map[string]fs.FS{"registry": Views, "web": web.Views})
 	require.NoError(t, err)
 	return c
 }

@@ -15,11 +15,15 @@ const (
 	reasonAtOnce        = "at_once"   // attended at the same time as another (rules §3)
 	reasonUndone        = "undone"    // the import that brought it was
 	reasonRegistrar     = "registrar" // decided, with a note
+
+	// What a registrar's denial takes: the hours alone, or also that the course was completed.
+	reasonHours        = "hours_denied"
+	reasonNotCompleted = "not_completed"
 )
 
 // hoursAlone are the reasons that put a credit's hours in question, not that the course
 // was completed.
-var hoursAlone = []string{reasonRepeat, reasonYoungerStands, reasonMerged}
+var hoursAlone = []string{reasonRepeat, reasonYoungerStands, reasonMerged, reasonHours}
 
 // decision is what becomes of a claimed credit, under which policy and why.
 type decision struct {

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mopd/lms"
+	"mopd/lms/pg"
 )
 
 // dueDays is how many days before it expires safe sleep training is due (rules §6).
@@ -21,11 +22,11 @@ type training struct {
 }
 
 // renews tells whether a completion of safe sleep training counts as one: it was real,
-// also where it earns no hours. So was one whose hours alone are in question, because
-// the same course stands already; not one that a registrar denied or holds, nor one held
-// for any other reason, since then the completion itself is in question.
-func (r Recorded) renews() bool {
-	return r.Status == lms.Credited || slices.Contains(hoursAlone, r.Reason)
+// also where it earns no hours (rules §6). So was one whose hours alone are in question,
+// or were denied; not one that a registrar found was not completed, nor one held for any
+// other reason, since then the completion itself is in question.
+func renews(status lms.CreditStatus, reason string) bool {
+	return status == lms.Credited || slices.Contains(hoursAlone, reason)
 }
 
 // trainings are the completions of courses marked safe sleep, as the credits come, each
@@ -36,7 +37,7 @@ func trainings(credits []Recorded, policies lms.Policies) (list []training, err 
 			continue
 		}
 		t := training{Recorded: c}
-		if c.renews() {
+		if renews(c.Status, c.Reason) {
 			if t.Through, err = policies.SafeSleepThrough(c.EarnedOn); err != nil {
 				return nil, err
 			}
@@ -74,4 +75,17 @@ func safeSleepOn(today lms.Date, list []training) lms.SafeSleep {
 func (s *Service) SafeSleep(ctx context.Context, tx pgx.Tx, p lms.PersonID, now time.Time) (lms.SafeSleep, error) {
 	r, err := s.Record(ctx, tx, p, Now(now))
 	return r.SafeSleep, err
+}
+
+// Sleepers are a page of those employed whose safe sleep training is due, has expired or
+// is on no record, with how many there are of each state. That somebody looked, or took
+// them away as a file, is written down as an action.
+func (s *Service) Sleepers(ctx context.Context, v lms.Viewer, f sleepFilter, limit, offset int, action, from string, now time.Time) (list []Sleeper, counts sleepCounts, err error) {
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) (err error) {
+		if list, counts, err = selectSleepers(ctx, tx, f, limit, offset); err != nil {
+			return err
+		}
+		return s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: action, Note: string(f.State), At: now, From: from})
+	})
+	return list, counts, err
 }

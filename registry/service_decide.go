@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -25,10 +24,11 @@ const mostHours lms.Hours = 400
 // Verdict is what a registrar decides about a credit: a release, a denial or a
 // correction, all the same thing.
 type Verdict struct {
-	Credit lms.CreditID
-	Status lms.CreditStatus // Credited, Denied or Held
-	Hours  lms.Hours        // that count, where it is credited
-	Note   string           // why; the person reads it
+	Credit       lms.CreditID
+	Status       lms.CreditStatus // Credited, Denied or Held
+	NotCompleted bool             // Denied, and the completion did not take place: it renews no safe sleep training either
+	Hours        lms.Hours        // that count, where it is credited
+	Note         string           // why; the person reads it
 }
 
 func (v Verdict) check() error {
@@ -37,10 +37,22 @@ func (v Verdict) check() error {
 		return lms.ErrForm.WithField("note", "decision_note")
 	case v.Status == lms.Credited && (v.Hours <= 0 || v.Hours > mostHours):
 		return lms.ErrForm.WithField("hours", "decision_hours")
-	case v.Status != lms.Credited && v.Status != lms.Denied && v.Status != lms.Held:
+	case v.Status != lms.Credited && v.Status != lms.Denied && v.Status != lms.Held, v.NotCompleted && v.Status != lms.Denied:
 		return lms.ErrForm.WithField("status", "decision_status")
 	}
 	return nil
+}
+
+// reason is what the decision says that it takes (rules §6).
+func (v Verdict) reason() string {
+	switch {
+	case v.NotCompleted:
+		return reasonNotCompleted
+	case v.Status == lms.Denied:
+		return reasonHours
+	default:
+		return reasonRegistrar
+	}
 }
 
 // Decide makes a newer decision about a credit, and tells its person. Where hours count
@@ -95,10 +107,7 @@ func (s *Service) put(ctx context.Context, tx pgx.Tx, who lms.PersonID, c claime
 	if err != nil {
 		return decision{}, err
 	}
-	d := decision{Status: verdict.Status, Policy: policy.ID, Reason: reasonRegistrar}
-	if verdict.Status == lms.Denied && slices.Contains(hoursAlone, c.Reason) {
-		d.Reason = c.Reason // the completion was real all the same: it renews safe sleep
-	}
+	d := decision{Status: verdict.Status, Policy: policy.ID, Reason: verdict.reason()}
 	if err := s.release(ctx, tx, c.ID); err != nil {
 		return d, err
 	}
@@ -144,30 +153,67 @@ func (s *Service) AskReview(ctx context.Context, p lms.PersonID, id lms.CreditID
 	})
 }
 
+// Effect is what a decision about a credit would change.
+type Effect struct {
+	Years         []Change // the oldest first
+	Before, After lms.SafeSleep
+}
+
+// SafeSleep tells whether safe sleep training would stand otherwise.
+func (e Effect) SafeSleep() bool { return e.Before != e.After }
+
 // Change is how a year would stand after a decision.
 type Change struct {
 	Before, After AllocatedYear
 	Ahead         bool // the year has not begun
 }
 
-// Effects are the years that a decision about a credit would change, the oldest first.
+// effects are what each of some decisions about a credit would change for its person.
 //
 // Errors: lms.ErrNotFound.
-func (s *Service) Effects(ctx context.Context, tx pgx.Tx, c claimed, hours lms.Hours, now time.Time) ([]Change, error) {
+func (s *Service) effects(ctx context.Context, tx pgx.Tx, c claimed, now time.Time, verdicts ...Verdict) ([]Effect, error) {
 	m := Now(now)
 	f, err := selectFacts(ctx, tx, c.Person, m)
 	if err != nil {
 		return nil, err
 	}
-	before, err := record(f, m)
-	if err != nil {
-		return nil, err
+	var list []Effect
+	for _, v := range verdicts {
+		e, _, err := effectOf(f, m, c, decision{Status: v.Status, Hours: v.Hours, Reason: v.reason()})
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, e)
 	}
-	after, err := record(f.with(c.ID, hours), m)
-	if err != nil {
-		return nil, err
+	return list, nil
+}
+
+// inTheWay are somebody's other credits with which one collides: those that were attended
+// at once with it, and those of the same course within a year or of the same record.
+func (s *Service) inTheWay(ctx context.Context, tx pgx.Tx, c claimed) (atOnce, rivals []claimed, err error) {
+	if atOnce, err = selectOverlapping(ctx, tx, c); err != nil {
+		return nil, nil, err
 	}
-	return changes(before, after), nil
+	policies, err := selectPolicies(ctx, tx)
+	if err != nil {
+		return nil, nil, err
+	}
+	_, during, err := blockOn(policies, c.EarnedOn)
+	if err != nil {
+		return nil, nil, err
+	}
+	rivals, err = selectRivals(ctx, tx, c, during)
+	return atOnce, rivals, err
+}
+
+// effectOf is what a decision about a credit changes, with the record after it.
+func effectOf(f facts, m Moment, c claimed, d decision) (e Effect, after Record, err error) {
+	before, err := record(f.with(c.ID, decision{Status: c.Status, Hours: c.Hours, Reason: c.Reason}), m)
+	if err != nil {
+		return e, after, err
+	}
+	after, err = record(f.with(c.ID, d), m)
+	return Effect{changes(before, after), before.SafeSleep, after.SafeSleep}, after, err
 }
 
 // changes are the years that stand otherwise in another record of somebody.

@@ -22,12 +22,13 @@ func (s *Service) CountCredits(ctx context.Context, tx pgx.Tx, p lms.PersonID) (
 
 // CountWaiting is how many credits and rows of imports wait for a registrar.
 func (s *Service) CountWaiting(ctx context.Context) (int, error) {
-	rows, err := countWaitingRows(ctx, s.DB)
-	if err != nil {
-		return 0, err
-	}
-	credits, err := countWaiting(ctx, s.DB)
-	return rows + credits, err
+	work, err := s.Work(ctx)
+	return work.Total(), err
+}
+
+// Work is how much on record waits for a registrar.
+func (s *Service) Work(ctx context.Context) (lms.RecordsWaiting, error) {
+	return selectRecordsWaiting(ctx, s.DB)
 }
 
 // HeldByMerge are the titles of the credits that would be held, were two profiles one

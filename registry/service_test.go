@@ -54,6 +54,10 @@ func (people) LookAtPerson(context.Context, lms.Viewer, lms.PersonID, string, ti
 	return lms.Person{}, lms.ErrNotFound
 }
 
+func (people) Find(context.Context, lms.Viewer, string, string, time.Time) ([]lms.PersonID, error) {
+	return nil, nil
+}
+
 func (people) Holder(ctx context.Context, tx pgx.Tx, id lms.MOPDID, given, family string) (p lms.Person, held bool, err error) {
 	err = tx.QueryRow(ctx, `SELECT n.person, n.given = $2 AND n.family = $3 FROM accounts.pub_mopd_ids m JOIN accounts.pub_people n ON n.person = m.person WHERE m.mopd_id = $1`, id, given, family).Scan(&p.ID, &held)
 	_, err = pg.One(p, err)

@@ -54,7 +54,7 @@ func writeSheet(to io.Writer, r Record, years []int, text func(key string) strin
 			if t.EarnedOn.Year == year {
 				hours = t.Hours.String() // once, in its own year
 			}
-			rows = append(rows, row("registry.csv.kind_training", []string{strconv.Itoa(year)}, []string{t.EarnedOn.String(), t.Title, t.Sponsor, hours, t.Here.String(), where(t.Parts), text("registry.status." + string(t.Status)), text(t.SourceText())}, nil))
+			rows = append(rows, row("registry.csv.kind_training", []string{strconv.Itoa(year)}, []string{t.EarnedOn.String(), t.Title, t.Sponsor, hours, t.Here.String(), where(t.Parts), text(t.Stands()), text(t.SourceText())}, nil))
 		}
 	}
 	return table.Write(rows...)

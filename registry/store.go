@@ -71,15 +71,23 @@ func insertCredit(ctx context.Context, tx pgx.Tx, c claim, now time.Time) (lms.C
 		c.Source, c.Reference, c.Person, c.Course, c.SafeSleep, c.Title, c.Sponsor, c.Hours, lms.DateOf(c.EarnedAt), c.EarnedAt, starts, ends, c.Record, now)
 }
 
-// insertDecision keeps a decision as the latest one, also if it waited for the person's
+// insertDecision keeps a decision as the latest one, with whether the completion renews safe
+// sleep training by it, also if it waited for the person's
 // lock while another was made, or while a report was printed that does not say it.
 func insertDecision(ctx context.Context, tx pgx.Tx, id lms.CreditID, d decision, now time.Time) error {
 	args := map[string]string{}
 	if !d.From.IsZero() {
 		args["From"] = d.From.String()
 	}
-	return pg.Exec(ctx, tx, "insert decision", `INSERT INTO registry.decisions (credit, status, quarters, reason, reason_args, policy, recorded_at, decided_by, note)
-		VALUES ($1, $2, $3, $4, $5, $6, greatest($7, (SELECT max(recorded_at) + interval '1 microsecond' FROM registry.decisions WHERE credit = $1), (`+afterPrints+` JOIN registry.credits c ON c.person = i.person WHERE c.id = $1)), nullif($8, 0), $9)`, id, d.Status, d.Hours, d.Reason, args, d.Policy, now, d.By, d.Note)
+	if err := pg.Exec(ctx, tx, "insert decision", `INSERT INTO registry.decisions (credit, status, quarters, reason, reason_args, policy, recorded_at, decided_by, note)
+		VALUES ($1, $2, $3, $4, $5, $6, greatest($7, (SELECT max(recorded_at) + interval '1 microsecond' FROM registry.decisions WHERE credit = $1), (`+afterPrints+` JOIN registry.credits c ON c.person = i.person WHERE c.id = $1)), nullif($8, 0), $9)`, id, d.Status, d.Hours, d.Reason, args, d.Policy, now, d.By, d.Note); err != nil {
+		return err
+	}
+	if !renews(d.Status, d.Reason) {
+		return pg.Exec(ctx, tx, "delete renewal", `DELETE FROM registry.renewals WHERE credit = $1`, id)
+	}
+	return pg.Exec(ctx, tx, "insert renewal", `INSERT INTO registry.renewals (credit, person, earned_on)
+		SELECT id, person, earned_on FROM registry.credits WHERE id = $1 AND safe_sleep ON CONFLICT DO NOTHING`, id)
 }
 
 func insertBlock(ctx context.Context, tx pgx.Tx, id lms.CreditID, p lms.PersonID, c lms.CourseID, during lms.DateRange) error {

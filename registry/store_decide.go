@@ -24,10 +24,14 @@ type claimed struct {
 	Hours     lms.Hours
 	Reason    string       // of the latest decision
 	By        lms.PersonID // who made it; 0: the rules
+	SafeSleep bool
 	EarnedAt  time.Time
 	Starts    *time.Time // of the session; nil if it is not known
 	Ends      *time.Time
 }
+
+// Stands is the key of the words for what the latest decision makes of it.
+func (c claimed) Stands() string { return standsText(c.Status, c.Reason) }
 
 // session is when the credit was attended; nil if it is not known.
 func (c claimed) session() *Session {
@@ -37,7 +41,7 @@ func (c claimed) session() *Session {
 	return &Session{*c.Starts, *c.Ends}
 }
 
-const credits = `SELECT c.id, i.canonical AS person, c.reference, coalesce(c.course, 0) AS course, c.title, c.sponsor, c.earned_on, c.quarters AS claimed, d.status, d.quarters AS hours, d.reason, coalesce(d.decided_by, 0) AS by, c.earned_at, lower(c.session) AS starts, upper(c.session) AS ends
+const credits = `SELECT c.id, i.canonical AS person, c.reference, coalesce(c.course, 0) AS course, c.title, c.sponsor, c.earned_on, c.quarters AS claimed, d.status, d.quarters AS hours, d.reason, coalesce(d.decided_by, 0) AS by, c.safe_sleep, c.earned_at, lower(c.session) AS starts, upper(c.session) AS ends
 		FROM registry.credits c JOIN accounts.pub_identities i ON i.person = c.person
 		JOIN LATERAL (SELECT status, quarters, reason, decided_by FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true`
 
@@ -89,32 +93,11 @@ func updateReviews(ctx context.Context, tx pgx.Tx, id lms.CreditID) error {
 	return pg.Exec(ctx, tx, "answer review", `UPDATE registry.reviews SET answered_by = (SELECT max(id) FROM registry.decisions WHERE credit = $1) WHERE credit = $1 AND answered_by IS NULL`, id)
 }
 
-// Waiting is a credit that a registrar has to look at.
-type Waiting struct {
-	ID       lms.CreditID
-	Name     string
-	MOPDID   lms.MOPDID
-	Title    string
-	EarnedOn lms.Date
-	Status   lms.CreditStatus
-	Since    time.Time
-	Asked    bool // by its person
-}
-
-const waitingCredits = `FROM registry.credits c JOIN accounts.pub_identities i ON i.person = c.person JOIN accounts.pub_people p ON p.person = i.canonical
-		JOIN LATERAL (SELECT status, recorded_at FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
-		LEFT JOIN registry.reviews r ON r.credit = c.id AND r.answered_by IS NULL
-		WHERE c.id IN (SELECT credit FROM registry.decisions WHERE status = 'held' UNION SELECT credit FROM registry.reviews WHERE answered_by IS NULL) AND (d.status = 'held' OR r.id IS NOT NULL)`
-
-func countWaiting(ctx context.Context, db pg.Querier) (int, error) {
-	return pg.Value[int](ctx, db, "count waiting credits", `SELECT count(*) `+waitingCredits)
-}
-
-// selectWaiting is the credits that are held, or that somebody asked to look at, the
-// oldest first.
-func selectWaiting(ctx context.Context, db pg.Querier, limit, offset int) ([]Waiting, error) {
-	return pg.Rows[Waiting](ctx, db, "select waiting credits", `SELECT c.id, p.given || ' ' || p.family AS name, (SELECT max(m.mopd_id) FROM accounts.pub_mopd_ids m WHERE m.person = i.canonical) AS mopd_id,
-			c.title, c.earned_on, d.status, coalesce(r.asked_at, d.recorded_at) AS since, r.id IS NOT NULL AS asked
-		`+waitingCredits+`
-		ORDER BY since, c.id LIMIT $1 OFFSET $2`, limit, offset)
+// selectRivals are somebody's other credits that keep one from counting: of the same
+// course on days that share a block, or the same record come twice.
+func selectRivals(ctx context.Context, db pg.Querier, c claimed, during lms.DateRange) ([]claimed, error) {
+	return pg.Rows[claimed](ctx, db, "select rivals", credits+` LEFT JOIN registry.credit_blocks b ON b.credit = c.id
+		WHERE c.person IN (SELECT person FROM accounts.pub_identities WHERE canonical = $1) AND c.id <> $2
+			AND (b.course = $3 AND b.during && daterange($4, $5) OR d.status <> 'denied' AND c.earned_on = $6 AND lower(c.title) = lower($7)) ORDER BY c.earned_at, c.id`,
+		c.Person, c.ID, c.Course, during.From, during.Until, c.EarnedOn, c.Title)
 }

@@ -70,6 +70,29 @@ func (h handlers) person(c *fiber.Ctx) error {
 	return h.web.Render(c, "accounts/person", page)
 }
 
+// trailPage is all that was done to somebody's record.
+type trailPage struct {
+	web.Page
+	Who    lms.Person
+	Trail  []said
+	Before int64
+	Older  int64
+}
+
+func (h handlers) personTrail(c *fiber.Ctx) error {
+	n, err := id(c)
+	if err != nil {
+		return err
+	}
+	page := trailPage{Page: h.web.Page(c), Before: int64(c.QueryInt("before"))}
+	var lines []AuditLine
+	if page.Who, lines, page.Older, err = h.PersonTrail(c.UserContext(), *page.Viewer, lms.PersonID(n), page.Before, web.From(c), page.Now); err != nil {
+		return err
+	}
+	page.Trail = h.said(c, lines)
+	return h.web.Render(c, "accounts/trail", page)
+}
+
 // correctPage is the form in which a name or a date of birth is put right.
 type correctPage struct {
 	web.Page

@@ -192,6 +192,7 @@ func (s *Service) Routes(w *web.Server) {
 
 	w.Get("/people", lms.LookUp, h.people)
 	w.Get("/people/:id", lms.LookUp, h.person)
+	w.Get("/people/:id/trail", lms.LookUp, h.personTrail)
 	w.Get("/people/:id/name", lms.Merge, h.correctForm)
 	w.Post("/people/:id/name", lms.Merge, h.correct)
 	w.Get("/people/:id/roles", lms.GrantRoles, h.rolesForm)

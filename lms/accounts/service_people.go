@@ -26,7 +26,7 @@ var (
 
 const (
 	peoplePerPage = 25
-	trailOnRecord = 20 // lines of the audit trail that a record shows
+	trailOnRecord = 10 // lines of the audit trail that a record shows
 	reasonLength  = 500
 )
 
@@ -56,6 +56,21 @@ func (s *Service) SearchPeople(ctx context.Context, v lms.Viewer, typed string, 
 		}
 	}
 	return s.FindPeople(ctx, typed, page)
+}
+
+// Find is everybody whom FindPeople would, for somebody who looks through a list of
+// records. That they searched is written down.
+func (s *Service) Find(ctx context.Context, v lms.Viewer, typed, from string, now time.Time) (found []lms.PersonID, err error) {
+	if typed == "" {
+		return nil, nil
+	}
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) (err error) {
+		if found, err = selectFound(ctx, tx, lookFor(typed)); err != nil {
+			return err
+		}
+		return insertAudit(ctx, tx, lms.AuditEntry{Actor: v.ID, Action: "people_searched", Note: typed, At: now, From: from})
+	})
+	return found, err
 }
 
 // FindPeople looks people up by the beginnings of parts of their names, earlier ones
@@ -143,6 +158,7 @@ type Record struct {
 	Disabled   Disabling
 	SignedInAt *time.Time // nil: never
 	Trail      []AuditLine
+	More       bool // lines, which PersonTrail has
 }
 
 // LookAt shows a person's record. That it was looked at is written down, except by
@@ -223,8 +239,22 @@ func (s *Service) record(ctx context.Context, tx pgx.Tx, id lms.PersonID, now ti
 	if r.SignedInAt, err = selectSignedInAt(ctx, tx, id); err != nil {
 		return r, err
 	}
-	r.Trail, err = selectAudit(ctx, tx, AuditFilter{Subject: id}, trailOnRecord)
+	lines, err := selectAudit(ctx, tx, AuditFilter{Subject: id}, trailOnRecord+1)
+	r.Trail, r.More = lines[:min(len(lines), trailOnRecord)], len(lines) > trailOnRecord
 	return r, err
+}
+
+// PersonTrail are the lines about a person's record, for somebody who looks after people:
+// those older than before, or from the newest on. Older is the before of the next page, 0 if
+// this is the last one. That they looked is written down.
+//
+// Errors: lms.ErrNotFound.
+func (s *Service) PersonTrail(ctx context.Context, v lms.Viewer, id lms.PersonID, before int64, from string, now time.Time) (p lms.Person, lines []AuditLine, older int64, err error) {
+	if p, err = s.LookAtPerson(ctx, v, id, from, now); err != nil {
+		return p, nil, 0, err
+	}
+	lines, older, err = s.trail(ctx, AuditFilter{Subject: p.ID, Before: before}, looksPerPage)
+	return p, lines, older, err
 }
 
 // Correction is how a person's name and date of birth are to be on record, and why.

@@ -23,6 +23,10 @@ func countListed(ctx context.Context, db pg.Querier, q query) (int, error) {
 	return pg.Value[int](ctx, db, "count people", `SELECT count(*) FROM `+listed+` l`, q.names, q.number, q.address)
 }
 
+func selectFound(ctx context.Context, db pg.Querier, q query) ([]lms.PersonID, error) {
+	return pg.Values[lms.PersonID](ctx, db, "find people", `SELECT person FROM `+listed+` l`, q.names, q.number, q.address)
+}
+
 // selectListed are some of the people whom a query finds, in the order of their names.
 func selectListed(ctx context.Context, db pg.Querier, q query, limit, offset int) ([]Listed, error) {
 	rows, err := pg.Rows[struct {

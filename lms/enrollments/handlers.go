@@ -40,6 +40,7 @@ func (h handlers) home(c *fiber.Ctx) error {
 			}
 			page.Minutes = int(seat / time.Minute)
 		}
+		page.Known = len(mine) > 0
 		standing, err := h.Registry.Standing(ctx, tx, page.Viewer.ID, page.Now)
 		if err != nil {
 			return err
@@ -48,6 +49,11 @@ func (h handlers) home(c *fiber.Ctx) error {
 		page.SafeSleep, err = h.Registry.SafeSleep(ctx, tx, page.Viewer.ID, page.Now)
 		return err
 	})
+	if err == nil && page.May(lms.Identify) {
+		var work lms.RecordsWaiting
+		work, err = h.Registry.Work(ctx)
+		page.Work = &work
+	}
 	if err != nil {
 		return err
 	}

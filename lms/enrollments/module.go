@@ -43,6 +43,8 @@ type Registry interface {
 	EnqueuePosting(ctx context.Context, tx pgx.Tx, e lms.EnrollmentID) error
 	// Standing is how somebody's year stands. Errors: lms.ErrNotFound.
 	Standing(ctx context.Context, tx pgx.Tx, p lms.PersonID, now time.Time) (lms.YearStanding, error)
+	// Work is how much on record waits for a registrar.
+	Work(ctx context.Context) (lms.RecordsWaiting, error)
 	// SafeSleep is how somebody's safe sleep training stands. Errors: lms.ErrNotFound.
 	SafeSleep(ctx context.Context, tx pgx.Tx, p lms.PersonID, now time.Time) (lms.SafeSleep, error)
 }

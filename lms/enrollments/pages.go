@@ -13,7 +13,13 @@ type homePage struct {
 	Next      []course // ready
 	Bar       web.YearBar
 	SafeSleep lms.SafeSleep
+	Known     bool                // that the viewer is or was registered for a course
+	Work      *lms.RecordsWaiting // nil: not the viewer's work
 }
+
+// Learns tells whether the page is about the viewer's own year: not of a registrar who is
+// employed nowhere and registered for nothing.
+func (p homePage) Learns() bool { return p.Work == nil || p.Known || !p.Bar.HireMissing }
 
 // RenewsIn is the days for which safe sleep training is still valid.
 func (p homePage) RenewsIn() int { return lms.DateOf(p.Now).DaysUntil(p.SafeSleep.Through) }

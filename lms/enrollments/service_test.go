@@ -53,6 +53,10 @@ func (s standIn) Course(_ context.Context, _ pgx.Tx, code string, _ lms.Date) (l
 	return c, nil
 }
 
+func (s standIn) Work(context.Context) (lms.RecordsWaiting, error) {
+	return lms.RecordsWaiting{}, nil
+}
+
 func (s standIn) Open(context.Context, pgx.Tx, lms.Date) ([]lms.Course, error) {
 	return slices.SortedFunc(maps.Values(s.courses), func(a, b lms.Course) int { return int(a.ID - b.ID) }), nil
 }

@@ -70,6 +70,7 @@ func TestAHeldCreditIsAskedAboutAndReleasedAndItsPersonIsTold(t *testing.T) {
 	p.click(`button[value="credited"]`)
 	p.sees("It can earn again from") // what is recorded stands
 	p.accessible("credit-refused")
+	p.sees("While it counts, these hours may not.")
 
 	p.open(fmt.Sprintf("/records/%d", b.creditOf(maya, lms.DateOf(young))))
 	p.sees("from 1.25 to 0.0 of 12.0")
@@ -80,7 +81,7 @@ func TestAHeldCreditIsAskedAboutAndReleasedAndItsPersonIsTold(t *testing.T) {
 	p.fill("#hours", "1.0")
 	p.fill("#note", "The last quarter was not attended")
 	p.click(`button[value="credited"]`)
-	p.sees("Decided. The person is told by mail.")
+	p.sees("Decided: " + course.Title)
 	p.mailSays("Your clock hours for "+course.Title, "The last quarter was not attended")
 	p.open("/records")
 	p.sees("Nothing waits")
