@@ -49,7 +49,7 @@ func TestFaultsAWorkerKilledInTheMiddleOfSettlingSettlesOnce(t *testing.T) {
 	s.pays(s.register())
 	release := s.holdPerson()
 	worker := s.start("work")
-	s.until("the worker is in the middle of settling", `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)`)
+	s.untilStopped("the worker is in the middle of settling")
 	worker.kill()
 	release()
 	s.start("work")

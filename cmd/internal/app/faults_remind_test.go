@@ -43,7 +43,7 @@ func TestFaultsAWorkerKilledWhileItRemindsSendsEachReminderOnce(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, pg.LockPerson(t.Context(), tx, ids[n]))
 		worker := s.start("work")
-		s.until("the worker is in the middle of a person", `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)`)
+		s.untilStopped("the worker is in the middle of a person")
 		worker.kill()
 		require.NoError(t, tx.Rollback(t.Context()))
 		s.holds(map[string]string{

@@ -23,7 +23,7 @@ func (s *site) stopAt(table string) {
 	s.Helper()
 	release := s.holdPerson()
 	worker := s.start("work")
-	s.until("the worker waits for the person", `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)`)
+	s.untilStopped("the worker waits for the person")
 	lock, err := s.db.Begin(s.Context())
 	require.NoError(s, err)
 	defer lock.Rollback(context.WithoutCancel(s.Context()))
@@ -31,7 +31,7 @@ func (s *site) stopAt(table string) {
 	require.NoError(s, err)
 	release()
 	s.until("the worker is about to write to "+table, `SELECT EXISTS (SELECT FROM pg_locks w JOIN pg_locks h ON h.pid = w.pid AND h.locktype = 'advisory' AND h.granted
-		WHERE w.relation = '`+table+`'::regclass AND NOT w.granted)`)
+		WHERE w.relation = '`+table+`'::regclass AND NOT w.granted AND w.database = `+thisDatabase+`)`)
 	worker.kill()
 	require.NoError(s, lock.Rollback(s.Context()))
 }

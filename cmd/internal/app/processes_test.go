@@ -190,7 +190,7 @@ func TestAWorkerKilledBetweenCompletionAndPostingLosesNothing(t *testing.T) {
 
 	release := s.holdPerson()
 	worker := s.start("work")
-	s.until("the worker is in the middle of posting", `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)`)
+	s.untilStopped("the worker is in the middle of posting")
 	worker.kill()
 	release()
 	require.Zero(t, s.credits(), "the killed worker had posted nothing")
@@ -226,6 +226,15 @@ func (s *site) holdPerson() (release func()) {
 	require.NoError(s, err)
 	require.NoError(s, pg.LockPerson(s.Context(), tx, person))
 	return func() { require.NoError(s, tx.Rollback(s.Context())) }
+}
+
+// thisDatabase is the database asked, as pg_locks tells it, which shows those of every database.
+const thisDatabase = `(SELECT oid FROM pg_database WHERE datname = current_database())`
+
+// untilStopped waits until somebody waits for the lock of a person.
+func (s *site) untilStopped(what string) {
+	s.Helper()
+	s.until(what, `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = `+thisDatabase+`)`)
 }
 
 // rescue is how long a killed worker's job may take to be run again: River's
