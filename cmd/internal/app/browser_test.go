@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/css"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
@@ -68,9 +70,18 @@ func (b *box) newTab(t testing.TB) *tab {
 // tabIn is the tab of a context, answering every dialog with yes.
 func (b *box) tabIn(t testing.TB, ctx context.Context) *tab {
 	t.Helper()
-	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("about:blank")))
+	require.NoError(t, chromedp.Do(ctx, withoutStyleSheets(), chromedp.Navigate("about:blank")))
 	lmstest.AcceptDialogs(ctx)
 	return &tab{TB: t, ctx: ctx, box: b}
+}
+
+// withoutStyleSheets has the browser not describe every style sheet to the test, which
+// would read each a second time.
+func withoutStyleSheets() chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, css.Disable, cdp.Empty{})
+		return err
+	})
 }
 
 // beside opens a second tab in the same browser, which shares its cookies.
