@@ -37,9 +37,8 @@ func (s *site) openIn(browser context.Context, how ...chromedp.ContextOption) *t
 	s.t.Helper()
 	ctx, stop := chromedp.NewContext(browser, how...)
 	s.t.Cleanup(stop)
-	require.NoError(s.t, chromedp.Do(ctx)) // attached for as long as ctx lives
+	require.NoError(s.t, lmstest.Attach(ctx)) // for as long as ctx lives
 	p := &tab{s, ctx}
-	lmstest.AcceptDialogs(ctx)
 	p.navigate("/enter")
 	p.navigate(s.learn())
 	return p

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/css"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
@@ -70,18 +68,9 @@ func (b *box) newTab(t testing.TB) *tab {
 // tabIn is the tab of a context, answering every dialog with yes.
 func (b *box) tabIn(t testing.TB, ctx context.Context) *tab {
 	t.Helper()
-	require.NoError(t, chromedp.Do(ctx, withoutStyleSheets(), chromedp.Navigate("about:blank")))
-	lmstest.AcceptDialogs(ctx)
+	require.NoError(t, lmstest.Attach(ctx))
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("about:blank")))
 	return &tab{TB: t, ctx: ctx, box: b}
-}
-
-// withoutStyleSheets has the browser not describe every style sheet to the test, which
-// would read each a second time.
-func withoutStyleSheets() chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-		_, err := chromedp.Call(ctx, css.Disable, cdp.Empty{})
-		return err
-	})
 }
 
 // beside opens a second tab in the same browser, which shares its cookies.
@@ -205,7 +194,7 @@ type sco struct {
 func (p *tab) lesson() *sco {
 	p.Helper()
 	s := &sco{tab: p, ctx: p.contentTarget()}
-	lmstest.AcceptDialogs(s.ctx)
+	require.NoError(p, lmstest.Attach(s.ctx))
 	return s
 }
 
