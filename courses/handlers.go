@@ -1,9 +1,7 @@
 package courses
 
 import (
-	"errors"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -108,15 +106,6 @@ func (h handlers) course(c *fiber.Ctx) error {
 		}
 	}
 	return h.web.Render(c, "courses/course", page)
-}
-
-// id reads a number of the address.
-func id[T ~int64](c *fiber.Ctx, name string) (T, error) {
-	n, err := strconv.ParseInt(c.Params(name), 10, 64)
-	if err != nil {
-		return 0, lms.ErrNotFound.Because(errors.New("no number"))
-	}
-	return T(n), nil
 }
 
 func actor(c *fiber.Ctx) Actor { return Actor{Viewer: web.Viewer(c), From: web.From(c)} }

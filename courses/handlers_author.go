@@ -218,7 +218,7 @@ func (h authorHandlers) retire(c *fiber.Ctx) error {
 }
 
 func (h authorHandlers) version(c *fiber.Ctx) (lms.VersionID, Version, error) {
-	v, err := id[lms.VersionID](c, "id")
+	v, err := web.Number[lms.VersionID](c, "id")
 	if err != nil {
 		return 0, Version{}, err
 	}

@@ -33,7 +33,7 @@ func (h authorHandlers) authorAgain(c *fiber.Ctx, who string) error {
 }
 
 func (h authorHandlers) removeAuthor(c *fiber.Ctx) error {
-	person, err := id[lms.PersonID](c, "person")
+	person, err := web.Number[lms.PersonID](c, "person")
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (h uploadHandlers) begin(c *fiber.Ctx) error {
 }
 
 func (h uploadHandlers) chunk(c *fiber.Ctx) error {
-	upload, err := id[UploadID](c, "id")
+	upload, err := web.Number[UploadID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (h uploadHandlers) chunk(c *fiber.Ctx) error {
 }
 
 func (h uploadHandlers) finish(c *fiber.Ctx) error {
-	upload, err := id[UploadID](c, "id")
+	upload, err := web.Number[UploadID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (h uploadHandlers) finish(c *fiber.Ctx) error {
 }
 
 func (h uploadHandlers) cancel(c *fiber.Ctx) error {
-	upload, err := id[UploadID](c, "id")
+	upload, err := web.Number[UploadID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (h uploadHandlers) cancel(c *fiber.Ctx) error {
 
 // dismiss is a page's own form: it leads back to the page.
 func (h uploadHandlers) dismiss(c *fiber.Ctx) error {
-	upload, err := id[UploadID](c, "id")
+	upload, err := web.Number[UploadID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ type uploadStatus struct {
 }
 
 func (h uploadHandlers) status(c *fiber.Ctx) error {
-	upload, err := id[UploadID](c, "id")
+	upload, err := web.Number[UploadID](c, "id")
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (h handlers) orders(c *fiber.Ctx) error {
 }
 
 func (h handlers) order(c *fiber.Ctx) error {
-	id, err := orderID(c)
+	id, err := web.Number[OrderID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (h handlers) order(c *fiber.Ctx) error {
 
 // state is how an order stands, for a page that waits for it to change.
 func (h handlers) state(c *fiber.Ctx) error {
-	id, err := orderID(c)
+	id, err := web.Number[OrderID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (h handlers) state(c *fiber.Ctx) error {
 
 // pay leads to the page at Stripe on which the order is paid.
 func (h handlers) pay(c *fiber.Ctx) error {
-	id, err := orderID(c)
+	id, err := web.Number[OrderID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (h handlers) pay(c *fiber.Ctx) error {
 }
 
 func (h handlers) cancel(c *fiber.Ctx) error {
-	id, err := orderID(c)
+	id, err := web.Number[OrderID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -105,11 +105,3 @@ func (h handlers) cancel(c *fiber.Ctx) error {
 const cameBack = "paid"
 
 func orderPath(id OrderID) string { return "/orders/" + strconv.FormatInt(int64(id), 10) }
-
-func orderID(c *fiber.Ctx) (OrderID, error) {
-	n, err := strconv.ParseInt(c.Params("id"), 10, 64)
-	if err != nil {
-		return 0, lms.ErrNotFound.Because(errors.New("no number"))
-	}
-	return OrderID(n), nil
-}

@@ -88,7 +88,7 @@ func (h handlers) financeOrder(c *fiber.Ctx) error { return h.dossier(c, nil, ""
 
 // dossier shows an order, with the form of a refund and what is wrong with it.
 func (h handlers) dossier(c *fiber.Ctx, wrong map[string]string, refused string) error {
-	id, err := orderID(c)
+	id, err := web.Number[OrderID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (h handlers) dossier(c *fiber.Ctx, wrong map[string]string, refused string)
 }
 
 func (h handlers) askRefund(c *fiber.Ctx) error {
-	id, err := orderID(c)
+	id, err := web.Number[OrderID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (h handlers) askRefund(c *fiber.Ctx) error {
 
 // endAccess ends the registration of an order whose fee was given back.
 func (h handlers) endAccess(c *fiber.Ctx) error {
-	id, err := orderID(c)
+	id, err := web.Number[OrderID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (h handlers) endAccess(c *fiber.Ctx) error {
 func (h handlers) refund(c *fiber.Ctx) error { return h.refundPage(c, nil, "") }
 
 func (h handlers) refundPage(c *fiber.Ctx, wrong map[string]string, refused string) error {
-	id, err := orderID(c)
+	id, err := web.Number[OrderID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (h handlers) refundPage(c *fiber.Ctx, wrong map[string]string, refused stri
 }
 
 func (h handlers) decideRefund(c *fiber.Ctx) error {
-	id, err := orderID(c)
+	id, err := web.Number[OrderID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (h handlers) exceptions(c *fiber.Ctx) error {
 func (h handlers) exception(c *fiber.Ctx) error { return h.exceptionPage(c, nil, "") }
 
 func (h handlers) exceptionPage(c *fiber.Ctx, wrong map[string]string, refused string) error {
-	id, err := orderID(c)
+	id, err := web.Number[OrderID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -239,7 +239,7 @@ func (h handlers) exceptionPage(c *fiber.Ctx, wrong map[string]string, refused s
 }
 
 func (h handlers) workException(c *fiber.Ctx) error {
-	id, err := orderID(c)
+	id, err := web.Number[OrderID](c, "id")
 	if err != nil {
 		return err
 	}

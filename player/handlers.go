@@ -2,7 +2,6 @@ package player
 
 import (
 	"errors"
-	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -15,21 +14,13 @@ type handlers struct {
 	w *web.Server
 }
 
-func enrollmentID(c *fiber.Ctx) (lms.EnrollmentID, error) {
-	id, err := strconv.ParseInt(c.Params("enrollment"), 10, 64)
-	if err != nil || id < 1 {
-		return 0, lms.ErrNotFound.Because(err)
-	}
-	return lms.EnrollmentID(id), nil
-}
-
 func deviceOf(c *fiber.Ctx) Device {
 	return DeviceOf(c.Get(fiber.HeaderUserAgent), c.Get("Sec-CH-UA-Mobile"), c.Get("Sec-CH-UA-Platform"))
 }
 
 // open shows the shell, or the page that says what stands in its way and what to do.
 func (h handlers) open(c *fiber.Ctx) error {
-	id, err := enrollmentID(c)
+	id, err := web.Number[lms.EnrollmentID](c, "enrollment")
 	if err != nil {
 		return err
 	}
@@ -61,7 +52,7 @@ func reason(refusal error) string {
 }
 
 func (h handlers) attest(c *fiber.Ctx) error {
-	id, err := enrollmentID(c)
+	id, err := web.Number[lms.EnrollmentID](c, "enrollment")
 	if err != nil {
 		return err
 	}
@@ -81,7 +72,7 @@ func (h handlers) attest(c *fiber.Ctx) error {
 }
 
 func (h handlers) acceptNoCredit(c *fiber.Ctx) error {
-	id, err := enrollmentID(c)
+	id, err := web.Number[lms.EnrollmentID](c, "enrollment")
 	if err != nil {
 		return err
 	}
@@ -97,7 +88,7 @@ func refusesLaunch(err error) bool {
 }
 
 func (h handlers) launch(c *fiber.Ctx) error {
-	id, err := enrollmentID(c)
+	id, err := web.Number[lms.EnrollmentID](c, "enrollment")
 	if err != nil {
 		return err
 	}
@@ -114,7 +105,7 @@ func (h handlers) launch(c *fiber.Ctx) error {
 }
 
 func (h handlers) status(c *fiber.Ctx) error {
-	id, err := enrollmentID(c)
+	id, err := web.Number[lms.EnrollmentID](c, "enrollment")
 	if err != nil {
 		return err
 	}

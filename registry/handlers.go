@@ -2,10 +2,8 @@ package registry
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -116,7 +114,7 @@ func (h handlers) recordPDF(c *fiber.Ctx) error {
 
 // lookedAt is the person of the address, once it is written down that the viewer looks.
 func (h handlers) lookedAt(c *fiber.Ctx) (lms.PersonID, error) {
-	id, err := number[lms.PersonID](c)
+	id, err := web.Number[lms.PersonID](c, "id")
 	if err != nil {
 		return 0, err
 	}
@@ -215,13 +213,4 @@ func (h handlers) safeSleepOf(c *fiber.Ctx, p lms.PersonID, base, back string) (
 		return err
 	}
 	return h.web.Render(c, "registry/safe_sleep", page)
-}
-
-// number is the one of the address.
-func number[T ~int64](c *fiber.Ctx) (T, error) {
-	n, err := strconv.ParseInt(c.Params("id"), 10, 64)
-	if err != nil {
-		return 0, lms.ErrNotFound.Because(errors.New("no number"))
-	}
-	return T(n), nil
 }

@@ -16,7 +16,7 @@ import (
 func (h handlers) reviewForm(c *fiber.Ctx) error { return h.reviewPage(c, nil) }
 
 func (h handlers) reviewPage(c *fiber.Ctx, wrong map[string]string) error {
-	id, err := number[lms.CreditID](c)
+	id, err := web.Number[lms.CreditID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (h handlers) reviewPage(c *fiber.Ctx, wrong map[string]string) error {
 }
 
 func (h handlers) askReview(c *fiber.Ctx) error {
-	id, err := number[lms.CreditID](c)
+	id, err := web.Number[lms.CreditID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (h handlers) credit(c *fiber.Ctx) error { return h.creditPage(c, nil, "") }
 
 // creditPage shows a credit, why it waits, and what each decision would change.
 func (h handlers) creditPage(c *fiber.Ctx, wrong map[string]string, refused string) error {
-	id, err := number[lms.CreditID](c)
+	id, err := web.Number[lms.CreditID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ const notCompleted = "not_completed"
 
 // decide makes a decision, and leads from a credit that waited to the next one.
 func (h handlers) decide(c *fiber.Ctx) error {
-	id, err := number[lms.CreditID](c)
+	id, err := web.Number[lms.CreditID](c, "id")
 	if err != nil {
 		return err
 	}

@@ -129,7 +129,7 @@ func (h handlers) importOf(c *fiber.Ctx) error { return h.importPage(c, nil, "")
 
 // importPage shows what will become of a file's rows, or what has.
 func (h handlers) importPage(c *fiber.Ctx, wrong map[string]string, refused string) error {
-	id, err := number[ImportID](c)
+	id, err := web.Number[ImportID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (h handlers) undoImport(c *fiber.Ctx) error {
 }
 
 func (h handlers) changeImport(c *fiber.Ctx, notice string, change func(id ImportID) error) error {
-	id, err := number[ImportID](c)
+	id, err := web.Number[ImportID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -240,7 +240,7 @@ func (h handlers) nextRow(c *fiber.Ctx) error {
 func (w WaitingRow) path() string { return fmt.Sprintf("%s/rows/%d", importPath(w.Import), w.Line) }
 
 func rowAt(c *fiber.Ctx) (at WaitingRow, err error) {
-	if at.Import, err = number[ImportID](c); err != nil {
+	if at.Import, err = web.Number[ImportID](c, "id"); err != nil {
 		return at, err
 	}
 	line, err := strconv.ParseInt(c.Params("line"), 10, 32)

@@ -171,7 +171,7 @@ func (p policyDraftPage) Ahead(year int) bool { return year > lms.DateOf(p.Now).
 func (h handlers) policyDraft(c *fiber.Ctx) error { return h.policyDraftPage(c, "") }
 
 func (h handlers) policyDraftPage(c *fiber.Ctx, refused string) error {
-	id, err := number[PolicyDraftID](c)
+	id, err := web.Number[PolicyDraftID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -224,7 +224,7 @@ func (h handlers) lookAtListed(c *fiber.Ctx, list []Affected) error {
 
 // policyDraftState answers the page that waits until everybody is counted.
 func (h handlers) policyDraftState(c *fiber.Ctx) error {
-	id, err := number[PolicyDraftID](c)
+	id, err := web.Number[PolicyDraftID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -240,7 +240,7 @@ func (h handlers) policyDraftState(c *fiber.Ctx) error {
 }
 
 func (h handlers) changePolicy(c *fiber.Ctx) error {
-	id, err := number[PolicyDraftID](c)
+	id, err := web.Number[PolicyDraftID](c, "id")
 	if err != nil {
 		return err
 	}

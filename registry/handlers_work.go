@@ -26,7 +26,7 @@ func (h handlers) work(c *fiber.Ctx) error { return h.workPage(c, nil, "") }
 // workPage shows what is known of somebody's work, with the form of one of them or of a
 // new one.
 func (h handlers) workPage(c *fiber.Ctx, wrong map[string]string, refused string) error {
-	id, err := number[lms.PersonID](c)
+	id, err := web.Number[lms.PersonID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (h handlers) workPage(c *fiber.Ctx, wrong map[string]string, refused string
 }
 
 func (h handlers) recordWork(c *fiber.Ctx) error {
-	id, err := number[lms.PersonID](c)
+	id, err := web.Number[lms.PersonID](c, "id")
 	if err != nil {
 		return err
 	}

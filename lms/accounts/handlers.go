@@ -20,15 +20,6 @@ func origin(c *fiber.Ctx) Origin {
 	return Origin{From: web.From(c), Agent: c.Get(fiber.HeaderUserAgent), Computer: web.ComputerToken(c)}
 }
 
-// id is a number in the path.
-func id(c *fiber.Ctx) (int64, error) {
-	n, err := strconv.ParseInt(c.Params("id"), 10, 64)
-	if err != nil || n < 1 {
-		return 0, lms.ErrNotFound.Because(err)
-	}
-	return n, nil
-}
-
 // next is where somebody was on their way to.
 func next(c *fiber.Ctx) string {
 	from := c.Query("next")

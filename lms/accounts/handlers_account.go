@@ -115,7 +115,7 @@ func (h handlers) signOutEverywhere(c *fiber.Ctx) error {
 }
 
 func (h handlers) endSession(c *fiber.Ctx) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}

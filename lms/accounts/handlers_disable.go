@@ -21,7 +21,7 @@ func reasonField(label, value string) web.Fields {
 }
 
 func (h handlers) accessForm(c *fiber.Ctx) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (h handlers) accessPage(c *fiber.Ctx, who lms.PersonID, refusal error) erro
 }
 
 func (h handlers) changeAccess(c *fiber.Ctx) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}

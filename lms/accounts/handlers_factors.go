@@ -147,7 +147,7 @@ type factorPage struct {
 
 func (h handlers) factorPage(c *fiber.Ctx) (factorPage, error) {
 	page := factorPage{Page: h.web.Page(c), Next: next(c)}
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return page, err
 	}
@@ -187,7 +187,7 @@ func (h handlers) factorForm(c *fiber.Ctx) error {
 }
 
 func (h handlers) qrCode(c *fiber.Ctx) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ func (h handlers) qrCode(c *fiber.Ctx) error {
 }
 
 func (h handlers) confirmFactor(c *fiber.Ctx) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}
@@ -254,7 +254,7 @@ type removePage struct {
 }
 
 func (h handlers) askRemoveFactor(c *fiber.Ctx) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}
@@ -273,7 +273,7 @@ func (h handlers) askRemoveFactor(c *fiber.Ctx) error {
 }
 
 func (h handlers) removeFactor(c *fiber.Ctx) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}

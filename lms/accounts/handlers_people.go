@@ -58,7 +58,7 @@ type recordPage struct {
 }
 
 func (h handlers) person(c *fiber.Ctx) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ type trailPage struct {
 }
 
 func (h handlers) personTrail(c *fiber.Ctx) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func correctFields(given, family, born, reason string) web.Fields {
 }
 
 func (h handlers) correctForm(c *fiber.Ctx) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (h handlers) correctForm(c *fiber.Ctx) error {
 }
 
 func (h handlers) correct(c *fiber.Ctx) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (p rolesPage) All() []lms.Role { return GrantedRoles }
 func (p rolesPage) Wants(r lms.Role) bool { return slices.Contains(p.Change.Want, r) }
 
 func (h handlers) rolesForm(c *fiber.Ctx) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func rolesIn(c *fiber.Ctx, name string) (roles []lms.Role) {
 
 // changeRoles asks whether a change is meant, and makes it once that is confirmed.
 func (h handlers) changeRoles(c *fiber.Ctx) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}
@@ -217,7 +217,7 @@ func (h handlers) changeRoles(c *fiber.Ctx) error {
 }
 
 func (h handlers) endPersonsSessions(c *fiber.Ctx) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}

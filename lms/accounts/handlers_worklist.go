@@ -155,7 +155,7 @@ func dismissFields(c *fiber.Ctx) web.Fields {
 func (h handlers) item(c *fiber.Ctx) error { return h.showItem(c, dismissFields(c), "") }
 
 func (h handlers) showItem(c *fiber.Ctx, form web.Fields, refused string) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (h handlers) showItem(c *fiber.Ctx, form web.Fields, refused string) error 
 
 // decision is what a form says about an item.
 func decision(c *fiber.Ctx) (Decision, error) {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	return Decision{Item: n, Reason: c.FormValue("reason"), From: web.From(c)}, err
 }
 
@@ -211,7 +211,7 @@ type decidePage struct {
 
 // decideForm shows a form that settles an item of a kind.
 func (h handlers) decideForm(c *fiber.Ctx, name string, kind ItemKind, form web.Fields, refused string) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}
@@ -290,7 +290,7 @@ func into(c *fiber.Ctx) lms.PersonID {
 }
 
 func (h handlers) showMerge(c *fiber.Ctx, form web.Fields, refused string) error {
-	n, err := id(c)
+	n, err := web.Number[int64](c, "id")
 	if err != nil {
 		return err
 	}

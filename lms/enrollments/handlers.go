@@ -100,7 +100,7 @@ func (h handlers) register(c *fiber.Ctx) error {
 }
 
 func (h handlers) start(c *fiber.Ctx) error {
-	id, err := enrollmentID(c.Params("id"))
+	id, err := web.Number[lms.EnrollmentID](c, "id")
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (h handlers) conflict(c *fiber.Ctx, wanted lms.EnrollmentID) error {
 }
 
 func (h handlers) setAside(c *fiber.Ctx) error {
-	id, err := enrollmentID(c.Params("id"))
+	id, err := web.Number[lms.EnrollmentID](c, "id")
 	if err != nil {
 		return err
 	}

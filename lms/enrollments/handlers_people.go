@@ -3,7 +3,6 @@ package enrollments
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -46,12 +45,12 @@ type extendPage struct {
 // looked is written down.
 func (h handlers) look(c *fiber.Ctx) (page personsPage, err error) {
 	page = personsPage{Page: h.web.Page(c)}
-	id, err := strconv.ParseInt(c.Params("id"), 10, 64)
+	id, err := web.Number[lms.PersonID](c, "id")
 	if err != nil {
-		return page, lms.ErrNotFound.Because(err)
+		return page, err
 	}
 	ctx, today := c.UserContext(), lms.DateOf(page.Now)
-	if page.Person, err = h.People.LookAtPerson(ctx, *page.Viewer, lms.PersonID(id), web.From(c), page.Now); err != nil {
+	if page.Person, err = h.People.LookAtPerson(ctx, *page.Viewer, id, web.From(c), page.Now); err != nil {
 		return page, err
 	}
 	return page, pg.InTx(ctx, h.DB, func(tx pgx.Tx) error {
@@ -100,7 +99,7 @@ func (h handlers) extendPage(c *fiber.Ctx, wrong map[string]string, refused stri
 	if err != nil {
 		return err
 	}
-	id, err := enrollmentID(c.Params("enrollment"))
+	id, err := web.Number[lms.EnrollmentID](c, "enrollment")
 	if err != nil {
 		return err
 	}
@@ -124,7 +123,7 @@ func (h handlers) extendPage(c *fiber.Ctx, wrong map[string]string, refused stri
 }
 
 func (h handlers) extend(c *fiber.Ctx) error {
-	id, err := enrollmentID(c.Params("enrollment"))
+	id, err := web.Number[lms.EnrollmentID](c, "enrollment")
 	if err != nil {
 		return err
 	}

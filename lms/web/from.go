@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+
+	"mopd/lms"
 )
 
 const fromKey = "from"
@@ -56,4 +59,15 @@ func parseProxies(list []string) ([]netip.Prefix, error) {
 		proxies = append(proxies, p)
 	}
 	return proxies, nil
+}
+
+// Number is the number that a part of the address is, one or more.
+//
+// Errors: lms.ErrNotFound where it is none: nothing has such an address.
+func Number[T ~int64](c *fiber.Ctx, name string) (T, error) {
+	n, err := strconv.ParseInt(c.Params(name), 10, 64)
+	if err != nil || n < 1 {
+		return 0, lms.ErrNotFound.Because(err)
+	}
+	return T(n), nil
 }
