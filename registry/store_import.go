@@ -152,6 +152,12 @@ func updateImportOrdered(ctx context.Context, tx pgx.Tx, id ImportID, by lms.Per
 	return moved(pg.Value[ImportID](ctx, tx, "order import", `UPDATE registry.imports SET state = 'checking', look = look + 1, ordered_by = nullif($2, 0), tells = $3 WHERE id = $1 AND state = 'ready' RETURNING id`, id, by, tells))
 }
 
+// updateSeen keeps that what became of rows was seen by who orders the import: those that
+// failed in an earlier check are not foreseen again.
+func updateSeen(ctx context.Context, tx pgx.Tx, id ImportID) error {
+	return pg.Exec(ctx, tx, "keep what was seen", `UPDATE registry.import_rows SET shown = outcome, shown_why = why WHERE import = $1 AND done AND shown <> ''`, id)
+}
+
 func updateImportUndone(ctx context.Context, tx pgx.Tx, id ImportID, by lms.PersonID, note string) error {
 	return moved(pg.Value[ImportID](ctx, tx, "undo import", `UPDATE registry.imports SET state = 'undoing', undone_by = $2, undone_note = $3 WHERE id = $1 AND state = 'imported' RETURNING id`, id, by, note))
 }
@@ -215,8 +221,10 @@ func isVouchedFor(ctx context.Context, tx pgx.Tx, id lms.CreditID, but ImportID)
 	return pg.Value[bool](ctx, tx, "select who says a credit", `SELECT EXISTS (SELECT FROM registry.import_rows WHERE credit = $1 AND import <> $2 AND done AND NOT undone)`, id, but)
 }
 
-// updateFailed lets rows that cannot be worked not stop the others.
+// updateFailed lets rows that cannot be worked not stop the others. Those that another
+// worker has worked meanwhile stay as they are.
 func updateFailed(ctx context.Context, tx pgx.Tx, id ImportID, rows []Row) error {
 	lines, _, _, _ := columns(rows)
-	return pg.Exec(ctx, tx, "keep that rows failed", `UPDATE registry.import_rows SET outcome = 'failed', why = 'record_failed', shown = outcome, shown_why = why, done = true, undone = true WHERE import = $1 AND line = ANY($2)`, id, lines)
+	return pg.Exec(ctx, tx, "keep that rows failed", `UPDATE registry.import_rows r SET outcome = 'failed', why = 'record_failed', shown = r.outcome, shown_why = r.why, done = true, undone = true
+		FROM registry.imports i WHERE r.import = $1 AND i.id = $1 AND r.line = ANY($2) AND (`+stillToWork+`)`, id, lines)
 }
