@@ -131,6 +131,18 @@ func TestWhatAnotherWorkerImportedMeanwhileDoesNotFail(t *testing.T) {
 	require.Zero(t, w.recordAt(maya, later).Year(2025).Earned, "and it is undone with the others")
 }
 
+func TestARowThatCannotBeUndoneIsStillSaidToStand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maya, rita := lmstest.Person(t, w.db), lmstest.Person(t, w.db)
+	id := w.imports(row(maya, "First aid,2,2025-06-01,,,,"))
+	require.NoError(t, w.UndoImport(t.Context(), rita.ID, id, "The wrong file", "", lmstest.Now))
+	w.fails(id, ImportUndoing)
+	w.works(id)
+	require.Equal(t, lms.Hours(8), w.recordAt(maya, later).Year(2025).Earned)
+	require.Equal(t, []string{"credited"}, w.became(id))
+}
+
 func TestAWorkerThatIsLateEndsNoCheckThatAnotherOrderBegan(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -222,9 +222,10 @@ func isVouchedFor(ctx context.Context, tx pgx.Tx, id lms.CreditID, but ImportID)
 }
 
 // updateFailed lets rows that cannot be worked not stop the others. Those that another
-// worker has worked meanwhile stay as they are.
+// worker has worked meanwhile stay as they are, and what cannot be undone stands as it did.
 func updateFailed(ctx context.Context, tx pgx.Tx, id ImportID, rows []Row) error {
 	lines, _, _, _ := columns(rows)
-	return pg.Exec(ctx, tx, "keep that rows failed", `UPDATE registry.import_rows r SET outcome = 'failed', why = 'record_failed', shown = r.outcome, shown_why = r.why, done = true, undone = true
+	return pg.Exec(ctx, tx, "keep that rows failed", `UPDATE registry.import_rows r SET shown = r.outcome, shown_why = r.why, done = true, undone = true,
+			outcome = CASE WHEN r.credit IS NULL THEN 'failed' ELSE r.outcome END, why = CASE WHEN r.credit IS NULL THEN 'record_failed' ELSE r.why END
 		FROM registry.imports i WHERE r.import = $1 AND i.id = $1 AND r.line = ANY($2) AND (`+stillToWork+`)`, id, lines)
 }
