@@ -194,3 +194,18 @@ func TestARecordWhoseHoursAloneWereDeniedRenewsSafeSleepOfOnePerson(t *testing.T
 	require.Equal(t, []string{"waiting others"}, w.became(w.imports(row(b, sleep))))
 	require.Equal(t, lms.SafeSleepNone, w.recordAt(b, later).SafeSleep.State)
 }
+
+func TestAMergeLeavesARecordDeniedThatARegistrarFoundNotCompleted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := lmstest.Person(t, w.db), lmstest.Person(t, w.db)
+	rita := lms.Viewer{Person: lmstest.Person(t, w.db)}
+	course := lmstest.Course(t, w.db, func(c *lms.Course) { c.SafeSleep = true })
+	for _, p := range []lms.Person{a, b} {
+		w.imports(row(p, course.Title+",1.25,2025-06-01,,,"+course.Code+","))
+		require.NoError(t, w.Decide(t.Context(), rita, Verdict{Credit: w.creditOf(p), Status: lms.Denied, NotCompleted: true, Note: "Forged"}, "", lmstest.Now))
+	}
+	w.merge(a, b)
+	require.Equal(t, lms.SafeSleepNone, w.recordAt(b, later).SafeSleep.State)
+	require.Zero(t, w.count(`SELECT count(*) FROM registry.decisions WHERE status = 'held'`), "what was decided stands")
+}

@@ -211,8 +211,8 @@ func updateTakenBack(ctx context.Context, tx pgx.Tx, imp Import, rows []Row) err
 
 // selectThere is somebody's records from elsewhere, the oldest first.
 func selectThere(ctx context.Context, tx pgx.Tx, who lms.PersonID) ([]there, error) {
-	return pg.Rows[there](ctx, tx, "select records from elsewhere", `SELECT c.id, c.title, c.quarters AS hours, c.earned_on, coalesce(c.course, 0) AS course, c.safe_sleep, c.record, lower(c.session) AS starts, upper(c.session) AS ends, d.reason
-		FROM registry.credits c JOIN LATERAL (SELECT reason FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
+	return pg.Rows[there](ctx, tx, "select records from elsewhere", `SELECT c.id, c.title, c.quarters AS hours, c.earned_on, coalesce(c.course, 0) AS course, c.safe_sleep, c.record, lower(c.session) AS starts, upper(c.session) AS ends, d.reason, d.denied
+		FROM registry.credits c JOIN LATERAL (SELECT reason, status = 'denied' AND decided_by IS NOT NULL AS denied FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
 		WHERE c.source = 'import' AND c.person IN (SELECT person FROM accounts.pub_identities WHERE canonical = $1) ORDER BY c.id`, who)
 }
 
