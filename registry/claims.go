@@ -53,6 +53,7 @@ type there struct {
 	Starts    *time.Time
 	Ends      *time.Time
 	Reason    string // of the latest decision
+	Denied    bool   // by somebody, in that decision
 }
 
 // said is what a claim says, to be compared.
@@ -117,10 +118,11 @@ func (c claim) hasElse(others []numbered) (numbered, bool) {
 	return others[i], true
 }
 
-// doubles are the records of one profile that are those of another, and not undone.
+// doubles are the records of one profile that are those of another, and not undone. What a
+// registrar denied stays denied.
 func doubles(from, into []there) (list []there) {
 	for _, f := range from {
-		if f.Reason != reasonUndone && slices.ContainsFunc(into, func(t there) bool { return t.Reason != reasonUndone && t.is(f) }) {
+		if f.Reason != reasonUndone && !f.Denied && slices.ContainsFunc(into, func(t there) bool { return t.Reason != reasonUndone && t.is(f) }) {
 			list = append(list, f)
 		}
 	}

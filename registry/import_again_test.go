@@ -173,3 +173,13 @@ func TestAFileWithAQuoteThatIsNotClosedIsRefusedAndNothingOfItIsKept(t *testing.
 	require.Equal(t, 3, e.Args["Line"])
 	require.Zero(t, w.count(`SELECT count(*) FROM registry.imports`))
 }
+
+func TestARowThatSwallowedTheNextOneBringsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maya, ana := lmstest.Person(t, w.db), lmstest.Person(t, w.db)
+	// Two stray quotes make one row of two, which has as many cells as each.
+	id := w.imports(row(maya, "\"Play,1,2025-06-01,,,,R-1"), row(ana, "Walk\",1,2025-06-01,,,,R-2"))
+	require.Equal(t, []string{"unreadable import_row"}, w.became(id))
+	require.Zero(t, w.recordAt(maya, later).Year(2025).Earned)
+}

@@ -90,3 +90,72 @@ func TestAnImportSaysOfWhichRowsSomethingElseBecameThanWasShown(t *testing.T) {
 	require.NoError(t, w.ResolveRow(t.Context(), lms.Viewer{Person: rita}, id, 3, ana.ID, "Married", "", lmstest.Now))
 	require.Empty(t, w.shown(id), "a registrar settled it")
 }
+
+// fails has the rows of somebody given up, as after many tries.
+func (w world) fails(id ImportID, state ImportState) {
+	w.t.Helper()
+	rows, err := selectImportGroup(w.t.Context(), w.db, id, state, 0)
+	require.NoError(w.t, err)
+	require.NoError(w.t, w.passOver(w.t.Context(), id, &rowsError{rows, lms.ErrUnavailable}))
+}
+
+func TestARowThatFailsWhileAnOrderIsCheckedIsShownAndStopsNoSecondOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maya, ana := lmstest.Person(t, w.db), lmstest.Person(t, w.db)
+	id := w.reads(row(maya, "First aid,2,2025-06-01,,,,"), row(ana, "Play,1,2025-06-01,,,,"))
+	require.NoError(t, w.OrderImport(t.Context(), 0, id, false, "", lmstest.Now))
+	w.fails(id, ImportChecking)
+	w.works(id)
+	imp, err := w.Import(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, ImportReady, imp.State)
+	require.Equal(t, []string{"credited"}, w.shown(id))
+
+	imp = w.orders(id)
+	require.Equal(t, ImportImported, imp.State, "it was seen")
+	require.Equal(t, []string{"failed record_failed", "credited"}, w.became(id))
+}
+
+func TestWhatAnotherWorkerImportedMeanwhileDoesNotFail(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maya, rita := lmstest.Person(t, w.db), lmstest.Person(t, w.db)
+	id := w.reads(row(maya, "First aid,2,2025-06-01,,,,"))
+	rows, err := selectRows(t.Context(), w.db, id, "", 10, 0)
+	require.NoError(t, err)
+	require.Equal(t, ImportImported, w.orders(id).State)
+	require.NoError(t, w.passOver(t.Context(), id, &rowsError{rows, lms.ErrUnavailable}))
+	require.Equal(t, []string{"credited"}, w.became(id))
+	w.undone(id, rita)
+	require.Zero(t, w.recordAt(maya, later).Year(2025).Earned, "and it is undone with the others")
+}
+
+func TestARowThatCannotBeUndoneIsStillSaidToStand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maya, rita := lmstest.Person(t, w.db), lmstest.Person(t, w.db)
+	id := w.imports(row(maya, "First aid,2,2025-06-01,,,,"))
+	require.NoError(t, w.UndoImport(t.Context(), rita.ID, id, "The wrong file", "", lmstest.Now))
+	w.fails(id, ImportUndoing)
+	w.works(id)
+	require.Equal(t, lms.Hours(8), w.recordAt(maya, later).Year(2025).Earned)
+	require.Equal(t, []string{"credited"}, w.became(id))
+}
+
+func TestAWorkerThatIsLateEndsNoCheckThatAnotherOrderBegan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maya := lmstest.Person(t, w.db)
+	id := w.reads(row(maya, "First aid,2,2025-06-01,,,,"))
+	require.NoError(t, w.OrderImport(t.Context(), 0, id, false, "", lmstest.Now))
+	imp, err := w.Import(t.Context(), id)
+	require.NoError(t, err)
+	_, err = w.endWork(t.Context(), imp) // no row is checked yet
+	require.NoError(t, err)
+	imp, err = w.Import(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, ImportChecking, imp.State)
+	w.works(id)
+	require.Equal(t, []string{"credited"}, w.became(id))
+}

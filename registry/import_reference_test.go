@@ -62,14 +62,14 @@ func TestARegistrarLetsOneRecordCountForTwoPeopleHavingSeenWhoHasIt(t *testing.T
 	require.NoError(t, deny(a, lms.Credited), "as it was decided once")
 }
 
-func TestARecordThatARegistrarDeniedIsFreeForWhomItIsAbout(t *testing.T) {
+func TestARecordThatARegistrarFindsNotCompletedIsFreeForWhomItIsAbout(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := lmstest.Person(t, w.db), lmstest.Person(t, w.db)
 	rita := lms.Viewer{Person: lmstest.Person(t, w.db)}
 	id := w.imports(row(a, oneRecord), row(b, oneRecord))
 	decide := func(status lms.CreditStatus) error {
-		return w.Decide(t.Context(), rita, Verdict{Credit: w.creditOf(a), Status: status, Hours: 8, Note: "It is the other's"}, "", lmstest.Now)
+		return w.Decide(t.Context(), rita, Verdict{Credit: w.creditOf(a), Status: status, NotCompleted: status == lms.Denied, Hours: 8, Note: "It is the other's"}, "", lmstest.Now)
 	}
 	require.NoError(t, decide(lms.Denied))
 	require.NoError(t, w.shares(id, 3, b, 0))
@@ -162,4 +162,50 @@ func TestTheDatabaseAloneLetsOneRecordBeOnePersons(t *testing.T) {
 			return explained(t, insertReference(t.Context(), tx, id, 0), "credit_references_one_person")
 		})
 	})
+}
+
+func TestARecordThatWasDeniedBeforeReferencesWereKeptIsGuardedOnceItCounts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := lmstest.Person(t, w.db), lmstest.Person(t, w.db)
+	rita := lms.Viewer{Person: lmstest.Person(t, w.db)}
+	w.imports(row(a, oneRecord))
+	decide := func(v Verdict) error {
+		v.Credit, v.Note = w.creditOf(a), "As found"
+		return w.Decide(t.Context(), rita, v, "", lmstest.Now)
+	}
+	require.NoError(t, decide(Verdict{Status: lms.Denied, NotCompleted: true}))
+	_, err := w.db.Exec(t.Context(), `DELETE FROM registry.credit_references`) // the migration gave it none
+	require.NoError(t, err)
+	require.NoError(t, decide(Verdict{Status: lms.Credited, Hours: 8}))
+	require.Equal(t, []string{"waiting others"}, w.became(w.imports(row(b, oneRecord))))
+}
+
+func TestARecordWhoseHoursAloneWereDeniedRenewsSafeSleepOfOnePerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := lmstest.Person(t, w.db), lmstest.Person(t, w.db)
+	rita := lms.Viewer{Person: lmstest.Person(t, w.db)}
+	course := lmstest.Course(t, w.db, func(c *lms.Course) { c.SafeSleep = true })
+	sleep := course.Title + ",1.25,2025-06-01,,," + course.Code + ",R-1"
+	w.imports(row(a, sleep))
+	require.NoError(t, w.Decide(t.Context(), rita, Verdict{Credit: w.creditOf(a), Status: lms.Denied, Note: "No hours"}, "", lmstest.Now))
+	require.NotEqual(t, lms.SafeSleepNone, w.recordAt(a, later).SafeSleep.State)
+	require.Equal(t, []string{"waiting others"}, w.became(w.imports(row(b, sleep))))
+	require.Equal(t, lms.SafeSleepNone, w.recordAt(b, later).SafeSleep.State)
+}
+
+func TestAMergeLeavesARecordDeniedThatARegistrarFoundNotCompleted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := lmstest.Person(t, w.db), lmstest.Person(t, w.db)
+	rita := lms.Viewer{Person: lmstest.Person(t, w.db)}
+	course := lmstest.Course(t, w.db, func(c *lms.Course) { c.SafeSleep = true })
+	for _, p := range []lms.Person{a, b} {
+		w.imports(row(p, course.Title+",1.25,2025-06-01,,,"+course.Code+","))
+		require.NoError(t, w.Decide(t.Context(), rita, Verdict{Credit: w.creditOf(p), Status: lms.Denied, NotCompleted: true, Note: "Forged"}, "", lmstest.Now))
+	}
+	w.merge(a, b)
+	require.Equal(t, lms.SafeSleepNone, w.recordAt(b, later).SafeSleep.State)
+	require.Zero(t, w.count(`SELECT count(*) FROM registry.decisions WHERE status = 'held'`), "what was decided stands")
 }

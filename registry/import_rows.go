@@ -61,13 +61,18 @@ func (s Said) EarnedAt() time.Time {
 
 // readSaid reads a row.
 //
-// Errors: sheet.ErrMOPDID, ErrRecordTitle, ErrRecordDate, ErrRecordHours,
+// Errors: sheet.ErrMOPDID, sheet.ErrRow where a cell has lines, ErrRecordTitle, ErrRecordDate, ErrRecordHours,
 // ErrRecordTimes, ErrRecordClock.
 func readSaid(row sheet.Row, now time.Time) (s Said, err error) {
 	s = Said{Given: row("given"), Family: row("family"), Title: row("title"), Sponsor: row("sponsor"),
 		Course: row("course_code"), Reference: row("reference"), SafeSleep: isYes(row("safe_sleep"))}
 	if s.MOPDID, err = row.MOPDID("mopd_id"); err != nil {
 		return s, err
+	}
+	for _, cell := range []string{s.Title, s.Given, s.Family, s.Sponsor, s.Reference} {
+		if strings.ContainsAny(cell, "\r\n") { // a quote that is not closed may have swallowed rows
+			return Said{MOPDID: s.MOPDID}, sheet.ErrRow
+		}
 	}
 	if s.Title == "" || len(s.Title) > longestCell {
 		return s, ErrRecordTitle

@@ -111,7 +111,7 @@ func (s *Service) put(ctx context.Context, tx pgx.Tx, who lms.PersonID, c claime
 	if err := s.release(ctx, tx, c.ID); err != nil {
 		return d, err
 	}
-	if err := updateReference(ctx, tx, c.ID, verdict.Status != lms.Denied); err != nil || verdict.Status != lms.Credited {
+	if err := s.keepReference(ctx, tx, c.ID, verdict); err != nil || verdict.Status != lms.Credited {
 		return d, guards.Explain(err)
 	}
 	d.Hours = verdict.Hours
@@ -129,6 +129,15 @@ func (s *Service) put(ctx context.Context, tx pgx.Tx, who lms.PersonID, c claime
 		return d, lms.ErrEarnsAgain.With("From", from)
 	}
 	return d, guards.Explain(insertBlock(ctx, tx, c.ID, who, c.Course, during))
+}
+
+// keepReference lets the reference of a record be another person's once it is found that
+// this one did not complete the training. Where hours alone are denied, they did.
+func (s *Service) keepReference(ctx context.Context, tx pgx.Tx, id lms.CreditID, v Verdict) error {
+	if v.NotCompleted {
+		return freeReference(ctx, tx, id)
+	}
+	return insertReference(ctx, tx, id, 0)
 }
 
 // AskReview asks a registrar to look at what was decided about one's own credit.

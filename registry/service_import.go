@@ -109,6 +109,9 @@ func (s *Service) OrderImport(ctx context.Context, by lms.PersonID, id ImportID,
 		if err := updateImportOrdered(ctx, tx, id, by, tells); err != nil {
 			return err
 		}
+		if err := updateSeen(ctx, tx, id); err != nil {
+			return err
+		}
 		if err := s.Audit.Audit(ctx, tx, lms.AuditEntry{Actor: by, Action: "import_ordered", Object: importObject(id), At: now, From: from}); err != nil {
 			return err
 		}
@@ -217,8 +220,14 @@ func (s *Service) endWork(ctx context.Context, imp Import) (ended bool, err erro
 			if err != nil {
 				return err
 			}
-			if next = ImportImporting; now.Changed > 0 {
+			switch {
+			case now.Worked < now.Rows: // another order began a check of its own
+				next = ImportChecking
+				return nil
+			case now.Changed > 0:
 				next = ImportReady
+			default:
+				next = ImportImporting
 			}
 		}
 		return updateImportState(ctx, tx, imp.ID, imp.State, next)
@@ -383,7 +392,7 @@ func (s *Service) takeBackCredit(ctx context.Context, tx pgx.Tx, imp Import, who
 	if err := s.release(ctx, tx, id); err != nil {
 		return false, err
 	}
-	if err := updateReference(ctx, tx, id, false); err != nil {
+	if err := freeReference(ctx, tx, id); err != nil {
 		return false, err
 	}
 	d := decision{Status: lms.Denied, Reason: reasonUndone, Policy: policy, By: imp.UndoneBy, Note: imp.UndoneNote}

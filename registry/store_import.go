@@ -152,6 +152,12 @@ func updateImportOrdered(ctx context.Context, tx pgx.Tx, id ImportID, by lms.Per
 	return moved(pg.Value[ImportID](ctx, tx, "order import", `UPDATE registry.imports SET state = 'checking', look = look + 1, ordered_by = nullif($2, 0), tells = $3 WHERE id = $1 AND state = 'ready' RETURNING id`, id, by, tells))
 }
 
+// updateSeen keeps that what became of rows was seen by who orders the import: those that
+// failed in an earlier check are not foreseen again.
+func updateSeen(ctx context.Context, tx pgx.Tx, id ImportID) error {
+	return pg.Exec(ctx, tx, "keep what was seen", `UPDATE registry.import_rows SET shown = outcome, shown_why = why WHERE import = $1 AND done AND shown <> ''`, id)
+}
+
 func updateImportUndone(ctx context.Context, tx pgx.Tx, id ImportID, by lms.PersonID, note string) error {
 	return moved(pg.Value[ImportID](ctx, tx, "undo import", `UPDATE registry.imports SET state = 'undoing', undone_by = $2, undone_note = $3 WHERE id = $1 AND state = 'imported' RETURNING id`, id, by, note))
 }
@@ -205,8 +211,8 @@ func updateTakenBack(ctx context.Context, tx pgx.Tx, imp Import, rows []Row) err
 
 // selectThere is somebody's records from elsewhere, the oldest first.
 func selectThere(ctx context.Context, tx pgx.Tx, who lms.PersonID) ([]there, error) {
-	return pg.Rows[there](ctx, tx, "select records from elsewhere", `SELECT c.id, c.title, c.quarters AS hours, c.earned_on, coalesce(c.course, 0) AS course, c.safe_sleep, c.record, lower(c.session) AS starts, upper(c.session) AS ends, d.reason
-		FROM registry.credits c JOIN LATERAL (SELECT reason FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
+	return pg.Rows[there](ctx, tx, "select records from elsewhere", `SELECT c.id, c.title, c.quarters AS hours, c.earned_on, coalesce(c.course, 0) AS course, c.safe_sleep, c.record, lower(c.session) AS starts, upper(c.session) AS ends, d.reason, d.denied
+		FROM registry.credits c JOIN LATERAL (SELECT reason, status = 'denied' AND decided_by IS NOT NULL AS denied FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
 		WHERE c.source = 'import' AND c.person IN (SELECT person FROM accounts.pub_identities WHERE canonical = $1) ORDER BY c.id`, who)
 }
 
@@ -215,8 +221,11 @@ func isVouchedFor(ctx context.Context, tx pgx.Tx, id lms.CreditID, but ImportID)
 	return pg.Value[bool](ctx, tx, "select who says a credit", `SELECT EXISTS (SELECT FROM registry.import_rows WHERE credit = $1 AND import <> $2 AND done AND NOT undone)`, id, but)
 }
 
-// updateFailed lets rows that cannot be worked not stop the others.
+// updateFailed lets rows that cannot be worked not stop the others. Those that another
+// worker has worked meanwhile stay as they are, and what cannot be undone stands as it did.
 func updateFailed(ctx context.Context, tx pgx.Tx, id ImportID, rows []Row) error {
 	lines, _, _, _ := columns(rows)
-	return pg.Exec(ctx, tx, "keep that rows failed", `UPDATE registry.import_rows SET outcome = 'failed', why = 'record_failed', shown = outcome, shown_why = why, done = true, undone = true WHERE import = $1 AND line = ANY($2)`, id, lines)
+	return pg.Exec(ctx, tx, "keep that rows failed", `UPDATE registry.import_rows r SET shown = r.outcome, shown_why = r.why, done = true, undone = true,
+			outcome = CASE WHEN r.credit IS NULL THEN 'failed' ELSE r.outcome END, why = CASE WHEN r.credit IS NULL THEN 'record_failed' ELSE r.why END
+		FROM registry.imports i WHERE r.import = $1 AND i.id = $1 AND r.line = ANY($2) AND (`+stillToWork+`)`, id, lines)
 }

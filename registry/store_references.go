@@ -34,7 +34,7 @@ func insertReference(ctx context.Context, tx pgx.Tx, id, beside lms.CreditID) er
 		ON CONFLICT (credit) DO UPDATE SET stands = true, together = CASE WHEN $2 = 0 THEN r.together ELSE excluded.together END`, id, beside)
 }
 
-// updateReference says whether a credit keeps its reference from other people.
-func updateReference(ctx context.Context, tx pgx.Tx, id lms.CreditID, stands bool) error {
-	return pg.Exec(ctx, tx, "update reference", `UPDATE registry.credit_references SET stands = $2 WHERE credit = $1`, id, stands)
+// freeReference lets the reference of a credit be another person's.
+func freeReference(ctx context.Context, tx pgx.Tx, id lms.CreditID) error {
+	return pg.Exec(ctx, tx, "free reference", `UPDATE registry.credit_references SET stands = false WHERE credit = $1`, id)
 }
