@@ -53,7 +53,7 @@ type there struct {
 	Starts    *time.Time
 	Ends      *time.Time
 	Reason    string // of the latest decision
-	Denied    bool   // by somebody, in that decision
+	Denied    bool   // by somebody, in that decision or in the one before it was undone
 }
 
 // said is what a claim says, to be compared.
@@ -85,13 +85,14 @@ func (t there) sameSession(o there) bool {
 }
 
 // knownAs is the record that a coming one is, among those that are there; the zero one if
-// it is new. What was undone is only the same again if it says exactly the same.
+// it is new. What was undone is only the same again if it says exactly the same, unless a
+// registrar had denied it: that denial is to be found again.
 func knownAs(comes there, list []there) (known there) {
 	for _, t := range list {
 		switch {
-		case t.Reason == reasonUndone && known.ID == 0 && t.Record == comes.Record && t.says(comes) && t.sameSession(comes):
+		case t.Reason == reasonUndone && !t.Denied && known.ID == 0 && t.Record == comes.Record && t.says(comes) && t.sameSession(comes):
 			known = t
-		case t.Reason == reasonUndone || !t.is(comes):
+		case t.Reason == reasonUndone && !t.Denied || !t.is(comes):
 		case known.ID == 0 || known.Reason == reasonUndone || t.says(comes) && !known.says(comes):
 			known = t
 		}

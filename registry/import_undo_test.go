@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -82,6 +83,33 @@ func TestWhatARegistrarDeniedStaysDeniedWhenItsImportIsUndoneAndComesAgain(t *te
 	w.undone(id, rita)
 	w.imports(rows)
 	require.Zero(t, w.recordAt(maya, later).Year(2025).Earned)
+}
+
+func TestHoursThatARegistrarDeniedRenewSafeSleepOnlyWhileTheirImportStandsAndStayDeniedWhenItComesAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maya, rita := lmstest.Person(t, w.db), lmstest.Person(t, w.db)
+	renews := func() int { return w.count(`SELECT count(*) FROM registry.renewals`) }
+	imports := func(hours string) ImportID {
+		file := "mopd_id,given,family,title,hours,completed_on,reference,safe_sleep\n" + row(maya, "Safe sleep,"+hours+",2025-06-01,R-1,yes")
+		id, err := w.ReadImport(t.Context(), 0, "records.csv", strings.NewReader(file), "", lmstest.Now)
+		require.NoError(t, err)
+		w.works(id)
+		require.NoError(t, w.OrderImport(t.Context(), 0, id, false, "", lmstest.Now))
+		w.works(id)
+		return id
+	}
+	id := imports("2")
+	credit := w.creditOf(maya)
+	require.NoError(t, w.Decide(t.Context(), lms.Viewer{Person: rita}, Verdict{Credit: credit, Status: lms.Denied, Note: "Paid for by nobody"}, "", lmstest.Now))
+	require.Equal(t, 1, renews(), "it was completed")
+	w.undone(id, rita)
+	require.Zero(t, renews(), "the file that said so is taken back")
+	require.Equal(t, []string{"waiting differs"}, w.became(imports("3")), "a registrar denied it once")
+	require.Equal(t, []string{"denied hours_denied"}, w.became(imports("2")))
+	require.Equal(t, 1, renews())
+	require.Zero(t, w.recordAt(maya, later).Year(2025).Earned)
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM registry.credits`))
 }
 
 func TestWhatALaterImportSaysTooStaysWhenTheFirstIsUndone(t *testing.T) {

@@ -372,11 +372,12 @@ func (s *Service) takeBack(ctx context.Context, tx pgx.Tx, imp Import, rows []Ro
 	return s.tellUndone(ctx, tx, imp, whose, taken)
 }
 
-// takeBackCredit takes a credit out of force, unless a registrar denied it, it is undone,
-// or another import says it too. One's own is held for another registrar.
+// takeBackCredit takes a credit out of force, unless it is undone, another import says it
+// too, or a registrar's denial has left nothing of it. One's own is held for another
+// registrar.
 func (s *Service) takeBackCredit(ctx context.Context, tx pgx.Tx, imp Import, who lms.PersonID, id lms.CreditID, now time.Time) (bool, error) {
 	c, err := selectClaimed(ctx, tx, id) // as it stands now that the person is locked
-	if err != nil || c.Reason == reasonUndone || c.By != 0 && c.Status == lms.Denied {
+	if err != nil || c.Reason == reasonUndone || c.By != 0 && c.Status == lms.Denied && !(c.SafeSleep && renews(c.Status, c.Reason)) {
 		return false, err
 	}
 	if vouched, err := isVouchedFor(ctx, tx, id, imp.ID); err != nil || vouched {

@@ -50,21 +50,35 @@ func (s *Service) bring(ctx context.Context, tx pgx.Tx, p lms.PersonID, id Impor
 		if row.Credit, err = insertCredit(ctx, tx, c, now); err != nil {
 			return row, guards.Explain(err)
 		}
+	case !known.says(c.said()):
+		row.Outcome, row.Why, row.Credit = RowWaiting, whyDiffers, known.ID
+		return row, nil
 	case known.Reason == reasonUndone:
 		row.Credit = known.ID
-	case known.says(c.said()):
-		row.Outcome, row.Why, row.Credit = RowSame, "", known.ID
-		return row, nil
 	default:
-		row.Outcome, row.Why, row.Credit = RowWaiting, whyDiffers, known.ID
+		row.Outcome, row.Why, row.Credit = RowSame, "", known.ID
 		return row, nil
 	}
 	if err := insertReference(ctx, tx, row.Credit, beside); err != nil {
 		return row, guards.Explain(err)
 	}
-	d, err := s.judge(ctx, tx, who, row.Credit, c, now)
+	var d decision
+	if known.Denied {
+		d, err = s.denyAgain(ctx, tx, known.ID, now)
+	} else {
+		d, err = s.judge(ctx, tx, who, row.Credit, c, now)
+	}
 	row.Outcome, row.Why = Outcome(d.Status), d.Reason
 	return row, err
+}
+
+// denyAgain lets the denial stand that a registrar had made before the record was undone.
+func (s *Service) denyAgain(ctx context.Context, tx pgx.Tx, id lms.CreditID, now time.Time) (decision, error) {
+	d, err := selectDenial(ctx, tx, id)
+	if err != nil {
+		return d, err
+	}
+	return d, insertDecision(ctx, tx, id, d, now)
 }
 
 // judge decides about a record from elsewhere by the rules: once a year (rules §5), one

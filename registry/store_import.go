@@ -211,9 +211,22 @@ func updateTakenBack(ctx context.Context, tx pgx.Tx, imp Import, rows []Row) err
 
 // selectThere is somebody's records from elsewhere, the oldest first.
 func selectThere(ctx context.Context, tx pgx.Tx, who lms.PersonID) ([]there, error) {
-	return pg.Rows[there](ctx, tx, "select records from elsewhere", `SELECT c.id, c.title, c.quarters AS hours, c.earned_on, coalesce(c.course, 0) AS course, c.safe_sleep, c.record, lower(c.session) AS starts, upper(c.session) AS ends, d.reason, d.denied
-		FROM registry.credits c JOIN LATERAL (SELECT reason, status = 'denied' AND decided_by IS NOT NULL AS denied FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
+	return pg.Rows[there](ctx, tx, "select records from elsewhere", `SELECT c.id, c.title, c.quarters AS hours, c.earned_on, coalesce(c.course, 0) AS course, c.safe_sleep, c.record, lower(c.session) AS starts, upper(c.session) AS ends, d.reason, b.denied
+		FROM registry.credits c JOIN LATERAL (SELECT reason FROM registry.decisions WHERE credit = c.id ORDER BY recorded_at DESC, id DESC LIMIT 1) d ON true
+			JOIN LATERAL (SELECT status = 'denied' AND decided_by IS NOT NULL AS denied FROM registry.decisions WHERE credit = c.id AND reason <> 'undone' ORDER BY recorded_at DESC, id DESC LIMIT 1) b ON true
 		WHERE c.source = 'import' AND c.person IN (SELECT person FROM accounts.pub_identities WHERE canonical = $1) ORDER BY c.id`, who)
+}
+
+// selectDenial is the denial of somebody that was the last word about a credit before it
+// was undone.
+func selectDenial(ctx context.Context, tx pgx.Tx, id lms.CreditID) (d decision, err error) {
+	d.Status = lms.Denied
+	err = tx.QueryRow(ctx, `SELECT reason, policy, decided_by, note FROM registry.decisions
+		WHERE credit = $1 AND reason <> 'undone' ORDER BY recorded_at DESC, id DESC LIMIT 1`, id).Scan(&d.Reason, &d.Policy, &d.By, &d.Note)
+	if err != nil {
+		return d, fmt.Errorf("select denial: %w", err)
+	}
+	return d, nil
 }
 
 // isVouchedFor tells whether another import that stands says a credit too.
