@@ -48,8 +48,11 @@ func (h handlers) accessPage(c *fiber.Ctx, who lms.PersonID, refusal error) erro
 		return err
 	}
 	label := "accounts.access.why_disable"
-	if page.Disabled.Stands() {
+	switch {
+	case page.Disabled.Stands():
 		label = "accounts.access.why_enable"
+	case refusal == nil && page.Who.ID == page.Viewer.ID:
+		return ErrOwnAccount
 	}
 	page.Form = reasonField(label, c.FormValue("reason")).With(fields)
 	return h.web.Render(c, "accounts/access", page)

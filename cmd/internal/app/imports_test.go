@@ -38,7 +38,7 @@ func TestAnImportWithMismatchesEndsOnTheWorklistAndIsResolved(t *testing.T) {
 	p.do("choose the file", chromedp.SetUploadFiles(chromedp.CSS("#file"), []string{file}))
 	p.sees("Not imported yet: this is what will happen")
 	p.sees("rounded down to whole quarters")
-	p.sees("Who has this MOPD ID never had this name.")
+	p.sees("The person with this MOPD ID never had this name.")
 	p.sees("Give the day of completion as 2025-03-15")
 	p.accessibleInBoth("import-ready")
 	require.Zero(t, b.counts(`SELECT count(*) FROM registry.credits`))

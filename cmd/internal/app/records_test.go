@@ -76,7 +76,7 @@ func TestAHeldCreditIsAskedAboutAndReleasedAndItsPersonIsTold(t *testing.T) {
 	p.sees("from 1.25 to 0.0 of 12.0")
 	p.fill("#note", "The same course, taken a month before, counts instead")
 	p.click(`button[value="denied"]`)
-	p.sees("Decided. The person is told by mail.")
+	p.sees("Decided. The person is told by mail if they have an account.")
 	p.open(fmt.Sprintf("/records/%d", b.creditOf(maya, lms.DateOf(old))))
 	p.fill("#hours", "1.0")
 	p.fill("#note", "The last quarter was not attended")

@@ -88,7 +88,7 @@ func TestHeldCreditsAreDecidedOneAfterAnotherByAFewKeys(t *testing.T) {
 	p.sees("Show the credit that waits")
 	p.fill("#note", "She was on holiday that day")
 	p.click(`button[value="not_completed"]`)
-	p.sees("Decided. The person is told by mail.")
+	p.sees("Decided. The person is told by mail if they have an account.")
 	p.sees("Not completed, 0.0")
 	p.accessibleInBoth("credit-not-completed")
 	p.mailSays("Your clock hours for "+course.Title, "She was on holiday that day")
@@ -135,7 +135,7 @@ func TestARegistrarListsWhoseSafeSleepIsDueAndACaregiverFindsACourse(t *testing.
 	p.open(fmt.Sprintf("/records/safe-sleep?q=%d&sort=name", maya.MOPDID))
 	p.sees("Maya Ortiz")
 	table := b.signedIn(rita).get("/records/safe-sleep.csv?sort=name")
-	require.Equal(t, fmt.Sprintf("\ufeffName,MOPD ID,State,Safe sleep valid through\nLena Ortiz,%d,None,\nMaya Ortiz,%d,Due,%s\n", lena.MOPDID, maya.MOPDID, lms.DateOf(now.AddDate(-3, 0, 20)).AddMonths(36)), table.body)
+	require.Equal(t, fmt.Sprintf("\ufeffName,MOPD ID,State,Safe sleep valid through\nLena Ortiz,%d,Not on record,\nMaya Ortiz,%d,Due,%s\n", lena.MOPDID, maya.MOPDID, lms.DateOf(now.AddDate(-3, 0, 20)).AddMonths(36)), table.body)
 	require.Positive(t, b.counts(`SELECT count(*) FROM accounts.audit WHERE action = 'safe_sleep_listed'`))
 	require.Equal(t, 1, b.counts(`SELECT count(*) FROM accounts.audit WHERE action = 'safe_sleep_exported'`))
 
