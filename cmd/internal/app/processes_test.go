@@ -237,9 +237,10 @@ func (s *site) untilStopped(what string) {
 	s.until(what, `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = `+thisDatabase+`)`)
 }
 
-// rescue is how long a killed worker's job may take to be run again: River's
-// rescue, sweep and election together, on busy cores.
-const rescue = 2 * time.Minute
+// rescue is how long a killed worker's job may take to be run again: River's rescue,
+// sweep and election together, and after a third kill the 81 s that it waits before a
+// fourth try, on busy cores.
+const rescue = 4 * time.Minute
 
 func (s *site) until(what, sql string) {
 	s.Helper()
