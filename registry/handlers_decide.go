@@ -1,9 +1,11 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/jackc/pgx/v5"
@@ -72,7 +74,8 @@ func (h handlers) creditPage(c *fiber.Ctx, wrong map[string]string, refused stri
 		if page.Reviews, err = selectReviews(ctx, tx, id); err != nil {
 			return err
 		}
-		return page.choose(h.effects(ctx, tx, page.Credit, page.Now, Verdict{Status: lms.Credited, Hours: page.Credit.Claimed}, Verdict{Status: lms.Denied}, Verdict{Status: lms.Denied, NotCompleted: true}))
+		page.Choices, err = h.choices(ctx, tx, page.Credit, page.Now)
+		return err
 	})
 	if err != nil {
 		return err
@@ -218,11 +221,23 @@ type choice struct {
 	Effect
 }
 
-func (p *creditPage) choose(effects []Effect, err error) error {
+// choices are the decisions that can be made about a credit.
+func (h handlers) choices(ctx context.Context, tx pgx.Tx, c claimed, now time.Time) ([]choice, error) {
+	verdicts := []Verdict{{Status: lms.Credited, Hours: c.Claimed}, {Status: lms.Denied}, {Status: lms.Denied, NotCompleted: true}}
+	effects, err := h.effects(ctx, tx, c, now, verdicts...)
+	list := make([]choice, len(effects))
 	for i, e := range effects {
-		p.Choices = append(p.Choices, choice{[]string{string(lms.Credited), string(lms.Denied), notCompleted}[i], e})
+		list[i] = choice{verdicts[i].choice(), e}
 	}
-	return err
+	return list, err
+}
+
+// choice is what a form calls the verdict.
+func (v Verdict) choice() string {
+	if v.NotCompleted {
+		return notCompleted
+	}
+	return string(v.Status)
 }
 
 // Waits tells whether a registrar has to look at the credit.

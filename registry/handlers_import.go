@@ -313,7 +313,7 @@ func (h handlers) resolveRow(c *fiber.Ctx) error {
 	if p, _ := strconv.ParseInt(c.FormValue("person"), 10, 64); p != 0 {
 		notice = rowMatched
 		beside, _ := strconv.ParseInt(c.FormValue("beside"), 10, 64)
-		err = h.ShareRow(c.UserContext(), *web.Viewer(c), at.Import, at.Line, lms.PersonID(p), lms.CreditID(beside), note, web.From(c), h.web.Now())
+		err = h.ResolveRow(c.UserContext(), *web.Viewer(c), at.Import, at.Line, lms.PersonID(p), lms.CreditID(beside), note, web.From(c), h.web.Now())
 	} else {
 		err = h.DismissRow(c.UserContext(), *web.Viewer(c), at.Import, at.Line, note, web.From(c), h.web.Now())
 	}

@@ -38,18 +38,25 @@ type sleepersPage struct {
 // States are those to choose from.
 func (sleepersPage) States() []lms.SafeSleepState { return sleepStates }
 
+const sleepersPath = "/records/safe-sleep"
+
 // Of is the address of the list of a state, as a file where an ending says so.
 func (p sleepersPage) Of(ending string, state lms.SafeSleepState) string {
+	if q := p.query(state); len(q) > 0 {
+		return sleepersPath + ending + "?" + q.Encode()
+	}
+	return sleepersPath + ending
+}
+
+// query asks for the list of a state as it is searched and sorted.
+func (p sleepersPage) query(state lms.SafeSleepState) url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{"q": p.Search, "sort": p.Sort, "state": string(state)} {
 		if value != "" {
 			q.Set(name, value)
 		}
 	}
-	if len(q) == 0 {
-		return "/records/safe-sleep" + ending
-	}
-	return "/records/safe-sleep" + ending + "?" + q.Encode()
+	return q
 }
 
 // Of is how many there are of a state.
@@ -89,12 +96,7 @@ func (h handlers) sleepers(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page.Pager = web.Pager{Base: "/records/safe-sleep", Number: web.PageOf(c), Query: url.Values{}}
-	for name, value := range map[string]string{"q": page.Search, "sort": page.Sort, "state": string(page.State)} {
-		if value != "" {
-			page.Query.Set(name, value)
-		}
-	}
+	page.Pager = web.Pager{Base: sleepersPath, Number: web.PageOf(c), Query: page.query(page.State)}
 	list, counts, err := h.Sleepers(c.UserContext(), *page.Viewer, f, sleepersOnPage+1, (page.Number-1)*sleepersOnPage, "safe_sleep_listed", web.From(c), page.Now)
 	if err != nil {
 		return err

@@ -87,7 +87,7 @@ func TestAnImportSaysOfWhichRowsSomethingElseBecameThanWasShown(t *testing.T) {
 	require.Equal(t, 1, imp.Changed)
 	require.Equal(t, []string{"credited", "waiting name_differs"}, w.became(id))
 	require.Equal(t, []string{"credited"}, w.shown(id))
-	require.NoError(t, w.ResolveRow(t.Context(), lms.Viewer{Person: rita}, id, 3, ana.ID, "Married", "", lmstest.Now))
+	require.NoError(t, w.ResolveRow(t.Context(), lms.Viewer{Person: rita}, id, 3, ana.ID, 0, "Married", "", lmstest.Now))
 	require.Empty(t, w.shown(id), "a registrar settled it")
 }
 

@@ -24,7 +24,7 @@ func (w world) creditOf(p lms.Person) lms.CreditID {
 
 // shares lets a row that waits count for somebody beside another's credit.
 func (w world) shares(id ImportID, line int, p lms.Person, beside lms.CreditID) error {
-	return w.ShareRow(w.t.Context(), lms.Viewer{Person: lmstest.Person(w.t, w.db)}, id, line, p.ID, beside, "Both were there", "", lmstest.Now)
+	return w.ResolveRow(w.t.Context(), lms.Viewer{Person: lmstest.Person(w.t, w.db)}, id, line, p.ID, beside, "Both were there", "", lmstest.Now)
 }
 
 func TestOneRecordOfTwoPeopleCountsForOneAndTheOtherWaits(t *testing.T) {

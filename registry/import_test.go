@@ -265,7 +265,7 @@ func TestNobodyImportsTheirOwnRecords(t *testing.T) {
 	require.Equal(t, []string{"waiting own"}, w.became(id))
 	require.NoError(t, w.OrderImport(t.Context(), rita.ID, id, false, "", lmstest.Now))
 	w.works(id)
-	require.ErrorIs(t, w.ResolveRow(t.Context(), lms.Viewer{Person: rita}, id, 2, rita.ID, "It is me", "", lmstest.Now), ErrOwnCredit)
+	require.ErrorIs(t, w.ResolveRow(t.Context(), lms.Viewer{Person: rita}, id, 2, rita.ID, 0, "It is me", "", lmstest.Now), ErrOwnCredit)
 	require.Zero(t, w.count(`SELECT count(*) FROM registry.credits`))
 }
 
@@ -300,7 +300,7 @@ func TestOfManyRegistrarsWhoSettleARowOneDoes(t *testing.T) {
 		if i%2 == 0 {
 			return w.DismissRow(t.Context(), lms.Viewer{Person: rita}, id, 2, "Unknown", "", lmstest.Now)
 		}
-		return w.ResolveRow(t.Context(), lms.Viewer{Person: rita}, id, 2, maya.ID, "Misspelt", "", lmstest.Now)
+		return w.ResolveRow(t.Context(), lms.Viewer{Person: rita}, id, 2, maya.ID, 0, "Misspelt", "", lmstest.Now)
 	})
 }
 

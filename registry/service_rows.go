@@ -190,19 +190,13 @@ func (s *Service) judgeAgain(ctx context.Context, tx pgx.Tx, who lms.PersonID, n
 // ErrAtOnce is of a credit whose session was attended while another one was.
 var ErrAtOnce = lms.NewError(lms.Conflict, "at_once")
 
-// ResolveRow puts a row that waits on the record of whom a registrar says it is about.
+// ResolveRow puts a row that waits on the record of whom a registrar says it is about,
+// beside the credit that somebody else has under the same reference, as the registrar has
+// seen; 0 if they saw none.
 //
 // Errors: lms.ErrNotFound, lms.ErrForm with field note, ErrRecordSettled, ErrOwnCredit,
 // ErrRecordDiffers, ErrRecordOthers.
-func (s *Service) ResolveRow(ctx context.Context, v lms.Viewer, id ImportID, line int, p lms.PersonID, note, from string, now time.Time) error {
-	return s.ShareRow(ctx, v, id, line, p, 0, note, from, now)
-}
-
-// ShareRow is ResolveRow of a record that stands beside the credit that somebody else has
-// under the same reference, as the registrar has seen.
-//
-// Errors: as ResolveRow.
-func (s *Service) ShareRow(ctx context.Context, v lms.Viewer, id ImportID, line int, p lms.PersonID, beside lms.CreditID, note, from string, now time.Time) error {
+func (s *Service) ResolveRow(ctx context.Context, v lms.Viewer, id ImportID, line int, p lms.PersonID, beside lms.CreditID, note, from string, now time.Time) error {
 	return s.settleRow(ctx, v, id, line, note, func(tx pgx.Tx, row Row) (Row, error) {
 		who, err := lockWho(ctx, tx, p)
 		if err != nil {

@@ -219,14 +219,15 @@ func selectThere(ctx context.Context, tx pgx.Tx, who lms.PersonID) ([]there, err
 
 // selectDenial is the denial of somebody that was the last word about a credit before it
 // was undone.
-func selectDenial(ctx context.Context, tx pgx.Tx, id lms.CreditID) (d decision, err error) {
-	d.Status = lms.Denied
-	err = tx.QueryRow(ctx, `SELECT reason, policy, decided_by, note FROM registry.decisions
-		WHERE credit = $1 AND reason <> 'undone' ORDER BY recorded_at DESC, id DESC LIMIT 1`, id).Scan(&d.Reason, &d.Policy, &d.By, &d.Note)
-	if err != nil {
-		return d, fmt.Errorf("select denial: %w", err)
-	}
-	return d, nil
+func selectDenial(ctx context.Context, tx pgx.Tx, id lms.CreditID) (decision, error) {
+	d, err := pg.Row[struct {
+		Reason string
+		Policy lms.PolicyID
+		By     lms.PersonID
+		Note   string
+	}](ctx, tx, "select denial", `SELECT reason, policy, decided_by AS by, note FROM registry.decisions
+		WHERE credit = $1 AND reason <> 'undone' ORDER BY recorded_at DESC, id DESC LIMIT 1`, id)
+	return decision{Status: lms.Denied, Reason: d.Reason, Policy: d.Policy, By: d.By, Note: d.Note}, err
 }
 
 // isVouchedFor tells whether another import that stands says a credit too.

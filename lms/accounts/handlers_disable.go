@@ -21,11 +21,11 @@ func reasonField(label, value string) web.Fields {
 }
 
 func (h handlers) accessForm(c *fiber.Ctx) error {
-	n, err := web.Number[int64](c, "id")
+	n, err := web.Number[lms.PersonID](c, "id")
 	if err != nil {
 		return err
 	}
-	return h.accessPage(c, lms.PersonID(n), nil)
+	return h.accessPage(c, n, nil)
 }
 
 // accessPage shows the account as it is, with what stands against a change of it.
@@ -59,13 +59,13 @@ func (h handlers) accessPage(c *fiber.Ctx, who lms.PersonID, refusal error) erro
 }
 
 func (h handlers) changeAccess(c *fiber.Ctx) error {
-	n, err := web.Number[int64](c, "id")
+	n, err := web.Number[lms.PersonID](c, "id")
 	if err != nil {
 		return err
 	}
 	change := AccessChange{Disable: c.FormValue("disable") == "1", Reason: c.FormValue("reason")}
-	if err := h.ChangeAccess(c.UserContext(), *web.Viewer(c), lms.PersonID(n), change, web.From(c), h.web.Now()); err != nil {
-		return h.accessPage(c, lms.PersonID(n), err)
+	if err := h.ChangeAccess(c.UserContext(), *web.Viewer(c), n, change, web.From(c), h.web.Now()); err != nil {
+		return h.accessPage(c, n, err)
 	}
 	if change.Disable {
 		return web.Redirect(c, personPath(n), "account_disabled")

@@ -49,7 +49,7 @@ func (h handlers) people(c *fiber.Ctx) error {
 	return h.web.Render(c, "accounts/people", page)
 }
 
-func personPath(id int64) string { return fmt.Sprintf("/people/%d", id) }
+func personPath(id lms.PersonID) string { return fmt.Sprintf("/people/%d", id) }
 
 type recordPage struct {
 	web.Page
@@ -58,12 +58,12 @@ type recordPage struct {
 }
 
 func (h handlers) person(c *fiber.Ctx) error {
-	n, err := web.Number[int64](c, "id")
+	n, err := web.Number[lms.PersonID](c, "id")
 	if err != nil {
 		return err
 	}
 	page := recordPage{Page: h.web.Page(c)}
-	if page.Record, err = h.LookAt(c.UserContext(), *page.Viewer, lms.PersonID(n), web.From(c), page.Now); err != nil {
+	if page.Record, err = h.LookAt(c.UserContext(), *page.Viewer, n, web.From(c), page.Now); err != nil {
 		return err
 	}
 	page.Trail = h.said(c, page.Record.Trail)
@@ -80,13 +80,13 @@ type trailPage struct {
 }
 
 func (h handlers) personTrail(c *fiber.Ctx) error {
-	n, err := web.Number[int64](c, "id")
+	n, err := web.Number[lms.PersonID](c, "id")
 	if err != nil {
 		return err
 	}
 	page := trailPage{Page: h.web.Page(c), Before: int64(c.QueryInt("before"))}
 	var lines []AuditLine
-	if page.Who, lines, page.Older, err = h.PersonTrail(c.UserContext(), *page.Viewer, lms.PersonID(n), page.Before, web.From(c), page.Now); err != nil {
+	if page.Who, lines, page.Older, err = h.PersonTrail(c.UserContext(), *page.Viewer, n, page.Before, web.From(c), page.Now); err != nil {
 		return err
 	}
 	page.Trail = h.said(c, lines)
@@ -111,12 +111,12 @@ func correctFields(given, family, born, reason string) web.Fields {
 }
 
 func (h handlers) correctForm(c *fiber.Ctx) error {
-	n, err := web.Number[int64](c, "id")
+	n, err := web.Number[lms.PersonID](c, "id")
 	if err != nil {
 		return err
 	}
 	page := correctPage{Page: h.web.Page(c)}
-	if page.Who, err = h.LookAtPerson(c.UserContext(), *page.Viewer, lms.PersonID(n), web.From(c), page.Now); err != nil {
+	if page.Who, err = h.LookAtPerson(c.UserContext(), *page.Viewer, n, web.From(c), page.Now); err != nil {
 		return err
 	}
 	born := ""
@@ -128,13 +128,13 @@ func (h handlers) correctForm(c *fiber.Ctx) error {
 }
 
 func (h handlers) correct(c *fiber.Ctx) error {
-	n, err := web.Number[int64](c, "id")
+	n, err := web.Number[lms.PersonID](c, "id")
 	if err != nil {
 		return err
 	}
 	born, _ := lms.ParseDate(c.FormValue("born")) // the zero date is refused unless none is on record
 	page := correctPage{Page: h.web.Page(c)}
-	err = h.Correct(c.UserContext(), *page.Viewer, lms.PersonID(n), Correction{
+	err = h.Correct(c.UserContext(), *page.Viewer, n, Correction{
 		Given: c.FormValue("given"), Family: c.FormValue("family"), Born: born, Reason: c.FormValue("reason"),
 	}, web.From(c), page.Now)
 	if err == nil {
@@ -146,7 +146,7 @@ func (h handlers) correct(c *fiber.Ctx) error {
 	} else if page.Refused = h.refused(c, err); page.Refused == "" {
 		return err
 	}
-	if page.Who, err = h.LookAtPerson(c.UserContext(), *page.Viewer, lms.PersonID(n), web.From(c), page.Now); err != nil {
+	if page.Who, err = h.LookAtPerson(c.UserContext(), *page.Viewer, n, web.From(c), page.Now); err != nil {
 		return err
 	}
 	return h.web.Render(c, "accounts/correct", page)
@@ -168,12 +168,12 @@ func (p rolesPage) All() []lms.Role { return GrantedRoles }
 func (p rolesPage) Wants(r lms.Role) bool { return slices.Contains(p.Change.Want, r) }
 
 func (h handlers) rolesForm(c *fiber.Ctx) error {
-	n, err := web.Number[int64](c, "id")
+	n, err := web.Number[lms.PersonID](c, "id")
 	if err != nil {
 		return err
 	}
 	page := rolesPage{Page: h.web.Page(c)}
-	if page.Who, err = h.LookAtPerson(c.UserContext(), *page.Viewer, lms.PersonID(n), web.From(c), page.Now); err != nil {
+	if page.Who, err = h.LookAtPerson(c.UserContext(), *page.Viewer, n, web.From(c), page.Now); err != nil {
 		return err
 	}
 	page.Change = RoleChange{page.Who.Roles, page.Who.Roles}
@@ -190,24 +190,24 @@ func rolesIn(c *fiber.Ctx, name string) (roles []lms.Role) {
 
 // changeRoles asks whether a change is meant, and makes it once that is confirmed.
 func (h handlers) changeRoles(c *fiber.Ctx) error {
-	n, err := web.Number[int64](c, "id")
+	n, err := web.Number[lms.PersonID](c, "id")
 	if err != nil {
 		return err
 	}
 	page := rolesPage{Page: h.web.Page(c), Change: RoleChange{rolesIn(c, "was"), rolesIn(c, "role")}}
 	if c.FormValue("confirmed") == "1" {
-		err = h.ChangeRoles(c.UserContext(), *page.Viewer, lms.PersonID(n), page.Change, web.From(c), page.Now)
+		err = h.ChangeRoles(c.UserContext(), *page.Viewer, n, page.Change, web.From(c), page.Now)
 		if err == nil {
 			return web.Redirect(c, personPath(n), "roles_changed")
 		}
 	} else {
-		err = h.CheckRoles(c.UserContext(), lms.PersonID(n), page.Change)
+		err = h.CheckRoles(c.UserContext(), n, page.Change)
 		page.Confirm = err == nil
 	}
 	if page.Refused = h.refused(c, err); err != nil && page.Refused == "" {
 		return err
 	}
-	if page.Who, err = h.LookAtPerson(c.UserContext(), *page.Viewer, lms.PersonID(n), web.From(c), page.Now); err != nil {
+	if page.Who, err = h.LookAtPerson(c.UserContext(), *page.Viewer, n, web.From(c), page.Now); err != nil {
 		return err
 	}
 	if !page.Confirm {
@@ -217,11 +217,11 @@ func (h handlers) changeRoles(c *fiber.Ctx) error {
 }
 
 func (h handlers) endPersonsSessions(c *fiber.Ctx) error {
-	n, err := web.Number[int64](c, "id")
+	n, err := web.Number[lms.PersonID](c, "id")
 	if err != nil {
 		return err
 	}
-	if err := h.EndSessions(c.UserContext(), *web.Viewer(c), lms.PersonID(n), web.From(c), h.web.Now()); err != nil {
+	if err := h.EndSessions(c.UserContext(), *web.Viewer(c), n, web.From(c), h.web.Now()); err != nil {
 		return err
 	}
 	return web.Redirect(c, personPath(n), "sessions_ended")

@@ -200,3 +200,17 @@ func agentName(userAgent string) string {
 		return "?"
 	}
 }
+
+// checkReason is whether somebody says why, in so many characters at most.
+//
+// Errors: lms.ErrForm with field reason.
+func checkReason(reason string, most int, tooLong string) error {
+	switch n := utf8.RuneCountInString(reason); {
+	case n == 0:
+		return lms.ErrForm.WithField("reason", "reason_missing")
+	case n > most:
+		return lms.ErrForm.WithField("reason", tooLong)
+	default:
+		return nil
+	}
+}

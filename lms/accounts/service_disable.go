@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -63,14 +62,7 @@ type AccessChange struct {
 // check errors: lms.ErrForm with field reason.
 func (a *AccessChange) check() error {
 	a.Reason = strings.TrimSpace(a.Reason)
-	switch n := utf8.RuneCountInString(a.Reason); {
-	case n == 0:
-		return lms.ErrForm.WithField("reason", "reason_missing")
-	case n > reasonLength:
-		return lms.ErrForm.WithField("reason", "reason_long")
-	default:
-		return nil
-	}
+	return checkReason(a.Reason, reasonLength, "reason_long")
 }
 
 // ChangeAccess disables an account or enables it again, and tells the person. While it is

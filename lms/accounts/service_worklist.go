@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -218,13 +217,7 @@ type Decision struct {
 
 func (d *Decision) check() error {
 	d.Reason = strings.TrimSpace(d.Reason)
-	switch n := utf8.RuneCountInString(d.Reason); {
-	case n == 0:
-		return lms.ErrForm.WithField("reason", "reason_missing")
-	case n > noteLength:
-		return lms.ErrForm.WithField("reason", "note_long")
-	}
-	return nil
+	return checkReason(d.Reason, noteLength, "note_long")
 }
 
 // decide runs fn on an item that still waits, then closes it with an outcome.
